@@ -1,0 +1,41 @@
+# Everything runs in .venv, which is made on first use from the locked versions.
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := .venv/bin
+
+.PHONY: demo test lint bench lock clean
+
+## demo: the whole workflow on the embedded demo screen, into results/demo
+demo: .venv/installed
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
+	@echo "The account of the demo's label matrix: results/demo/labels/summary.md"
+
+## test: all tests
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+## lint: style of Python and Snakemake files, and Snakemake's own advice
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+## bench: the figures of docs/benchmarks.md; the first time makes a dump of 25 million activities
+bench: .venv/installed
+	$(BIN)/python benchmarks/bench_labels.py
+
+## lock: write requirements.txt anew from pyproject.toml
+lock: .venv/installed
+	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.txt pyproject.toml
+
+clean:
+	rm -rf .venv results/demo .snakemake
+
+.venv/installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
