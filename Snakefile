@@ -1,0 +1,27 @@
+# paintassay: from a compound library and Cell Painting plates to predicted assays.
+#
+#   snakemake --cores 32 --use-conda                      everything
+#   snakemake --cores 32 --use-conda labels               the label matrix and its account
+#   snakemake --cores 2 --configfile config/demo.yaml     the embedded demo screen
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+# Beside this file, from whichever folder Snakemake is called.
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/demo.smk"
+include: "workflow/rules/compounds.smk"
+include: "workflow/rules/chembl.smk"
+include: "workflow/rules/labels.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.labels.input,
+    localrule: True

@@ -1,0 +1,95 @@
+"""What the tests share: real data beside the project, ChEMBL databases, workflow runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from paintassay.chembl_schema import create_database
+
+ROOT = Path(__file__).parents[1]
+SCHEMA_SQL = (ROOT / "workflow" / "resources" / "chembl_schema.sql").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of real public data; it lies beside the project and is not part of it."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        message = f"no real data at {folder}"
+        if os.environ.get("PAINTASSAY_REQUIRE_DATA"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+def make_chembl(path, activities, release=31, hierarchy=None):
+    """Write a SQLite database with ChEMBL's schema from a flat table of activities.
+
+    `activities` has inchikey and assay_id, and any columns of ChEMBL's table activities; with
+    assay_chembl_id where the number will not do. Molecules, assays, a target and a document
+    follow from it. A row without activity_id still makes its molecule.
+    """
+    keys = pd.Series(sorted(activities["inchikey"].unique()))
+    molregno = pd.Series(range(1, len(keys) + 1), index=keys)
+    assays = (
+        activities.dropna(subset="assay_id").drop_duplicates("assay_id").sort_values("assay_id")
+    )
+    assay_ids = assays["assay_id"].astype("int64")
+    names = assays.get("assay_chembl_id", "CHEMBL" + assay_ids.astype("str"))
+    columns = activities.columns.difference(["inchikey", "assay_chembl_id"])
+    rows = activities[columns].assign(
+        molregno=activities["inchikey"].map(molregno), doc_id=1, record_id=1, type="as published"
+    )
+    if "activity_id" in rows:
+        rows = rows.dropna(subset="activity_id")
+    else:
+        rows["activity_id"] = range(1, len(rows) + 1)
+    tables = {
+        "version": pd.DataFrame({"name": [f"ChEMBL_{release}"]}),
+        "molecule_dictionary": pd.DataFrame(
+            {"molregno": molregno.array, "chembl_id": [f"CHEMBL{n}" for n in molregno]}
+        ),
+        "compound_structures": pd.DataFrame(
+            {"molregno": molregno.array, "standard_inchi_key": keys}
+        ),
+        "molecule_hierarchy": pd.DataFrame(
+            [(molregno[child], molregno[parent]) for child, parent in (hierarchy or {}).items()],
+            columns=["molregno", "parent_molregno"],
+        ),
+        "assays": pd.DataFrame(
+            {
+                "assay_id": assay_ids,
+                "chembl_id": names,
+                "description": "assay " + assay_ids.astype("str"),
+                "assay_type": "F",
+                "doc_id": 1,
+                "tid": 1,
+            }
+        ),
+        "target_dictionary": pd.DataFrame(
+            {"tid": [1], "chembl_id": ["CHEMBL1"], "pref_name": ["target"], "organism": ["human"]}
+        ),
+        "docs": pd.DataFrame({"doc_id": [1], "chembl_id": ["CHEMBL2"]}),
+        "activities": rows,
+    }
+    create_database(path, SCHEMA_SQL, tables)
+
+
+def snakemake(folder, config, *arguments, root=ROOT):
+    """Run the workflow in `folder` with the keys of `config` that differ from the default."""
+    config_file = Path(folder) / "my_config.yaml"
+    config_file.write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", root / "Snakefile"]
+    command += ["--directory", folder, "--configfile", config_file, "--cores", "2", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+
+
+def run_labels(folder, config, *arguments):
+    """Run the target labels and return its folder; the log is in the failure message."""
+    run = snakemake(folder, config, "labels", *arguments)
+    assert run.returncode == 0, run.stderr[-6000:]
+    return Path(folder) / config.get("results", "results") / "labels"

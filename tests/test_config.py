@@ -1,0 +1,91 @@
+"""The configuration: its schema, its defaults and its manual agree, and mistakes are named."""
+
+import copy
+import re
+
+import pytest
+import yaml
+from conftest import ROOT
+from paintassay.config import check_config
+from paintassay.errors import InputError
+
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def keys_of(tree, prefix=""):
+    for name, value in tree.items():
+        yield prefix + name
+        if isinstance(value, dict):
+            yield from keys_of(value, f"{prefix}{name}.")
+
+
+def keys_of_schema(schema, prefix=""):
+    for name, value in schema["properties"].items():
+        yield prefix + name
+        if "properties" in value:
+            assert value["additionalProperties"] is False, name
+            yield from keys_of_schema(value, f"{prefix}{name}.")
+        else:
+            assert value["description"].endswith("."), name
+
+
+def test_schema_defaults_and_manual_name_the_same_keys():
+    keys = set(keys_of_schema(SCHEMA))
+    assert set(keys_of(DEFAULT)) == keys
+    manual = (ROOT / "config/README.md").read_text()
+    leaves = {key for key in keys if not any(other.startswith(f"{key}.") for other in keys)}
+    assert set(re.findall(r"^\| `([\w.]+)` \|", manual, re.M)) == leaves
+
+
+def test_defaults_are_the_paper():
+    check_config(DEFAULT, SCHEMA)
+    labels = DEFAULT["labels"]
+    assert labels["standard_types"] == "paper"
+    assert labels["thresholds"] == [5.5, 6.5, 7.5]
+    assert labels["pchembl_range"] == [4, 10]
+    assert (labels["min_actives"], labels["min_inactives"]) == (10, 10)
+    assert DEFAULT["chembl"]["match_on"] == "inchikey"
+
+
+@pytest.mark.parametrize("release", [37, "37", "24_1", "ChEMBL_37"])
+def test_releases_may_be_written_in_any_usual_way(release):
+    config = copy.deepcopy(DEFAULT)
+    config["chembl"]["release"] = release
+    check_config(config, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("result", "x", "unknown key result (did you mean results?)"),
+        ("labels.treshold", [5], "unknown key labels.treshold (did you mean labels.thresholds?)"),
+        ("chembl.zzz", 1, "unknown key chembl.zzz (known here: source, sqlite, release"),
+        ("labels.thresholds", [5.5, 11], "labels.thresholds: 11 lies outside labels.pchembl_range"),
+        ("labels.thresholds", [], "labels.thresholds: [] should be non-empty"),
+        ("labels.thresholds", ["a"], "labels.thresholds.0: 'a' is not of type 'number'"),
+        ("labels.pchembl_range", [10, 4], "labels.pchembl_range: 10 is not below 4"),
+        ("labels.min_actives", "ten", "labels.min_actives: 'ten' is not of type 'integer'"),
+        ("labels.standard_types", "papr", "labels.standard_types: 'papr' is not valid"),
+        ("chembl.source", "postgres", "chembl.source: 'postgres' is not one of ['sqlite'"),
+        ("chembl.release", "latest", "chembl.release: 'latest' does not match"),
+        ("compounds.smiles_column", None, "both null; one of them must name a column"),
+        ("compounds", None, "compounds: None is not of type 'object'"),
+    ],
+)
+def test_mistakes_are_named(key, value, message):
+    config = copy.deepcopy(DEFAULT)
+    *path, last = key.split(".")
+    place = config
+    for name in path:
+        place = place[name]
+    place[last] = value
+    with pytest.raises(InputError, match=re.escape(message)):
+        check_config(config, SCHEMA)
+
+
+def test_every_mistake_is_named_at_once():
+    config = copy.deepcopy(DEFAULT) | {"colour": "red"}
+    del config["labels"]["thresholds"]
+    with pytest.raises(InputError, match=r"unknown key colour .*labels.thresholds is missing"):
+        check_config(config, SCHEMA)

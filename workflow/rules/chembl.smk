@@ -1,0 +1,126 @@
+# What ChEMBL knows of the library, from a local dump or from the web service.
+#
+# in:  {results}/compounds/compounds.parquet; chembl.sqlite, or the network
+# out: {results}/chembl/matches.parquet, activities.parquet, source.json
+
+CHEMBL = config["chembl"]
+
+if CHEMBL["source"] == "sqlite" and CHEMBL["sqlite"] is None:
+
+    rule retrieve_chembl:
+        output:
+            database=f"{RESULTS}/chembl/chembl_{CHEMBL['release']}.db",
+            origin=f"{RESULTS}/chembl/download.json",
+        log:
+            f"{RESULTS}/logs/retrieve_chembl.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/retrieve_chembl.tsv"
+        # 5 GB over a slow line; the next try goes on where this one stopped.
+        retries: 2
+        conda:
+            "../../envs/chembl.yaml"
+        resources:
+            mem_mb=500,
+            runtime=720,
+        params:
+            release=CHEMBL["release"],
+            code=code("retrieve_chembl"),
+        script:
+            "../scripts/retrieve_chembl.py"
+
+
+if CHEMBL["source"] == "sqlite":
+
+    rule extract_activities:
+        input:
+            **(
+                {"dump": CHEMBL["sqlite"]}
+                if CHEMBL["sqlite"]
+                else {
+                    "dump": rules.retrieve_chembl.output.database,
+                    "origin": rules.retrieve_chembl.output.origin,
+                }
+            ),
+            compounds=rules.build_compounds.output.compounds,
+        output:
+            matches=f"{RESULTS}/chembl/matches.parquet",
+            activities=f"{RESULTS}/chembl/activities.parquet",
+            source=f"{RESULTS}/chembl/source.json",
+        log:
+            f"{RESULTS}/logs/extract_activities.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/extract_activities.tsv"
+        conda:
+            "../../envs/chembl.yaml"
+        # Measured in docs/benchmarks.md for the published library; memory follows the rows found.
+        resources:
+            mem_mb=3000,
+            runtime=120,
+        params:
+            match_on=CHEMBL["match_on"],
+            release=CHEMBL["release"],
+            code=code("extract_activities"),
+        script:
+            "../scripts/extract_activities.py"
+
+
+if CHEMBL["source"] == "webservice":
+
+    rule fetch_activities:
+        input:
+            compounds=rules.build_compounds.output.compounds,
+        output:
+            matches=f"{RESULTS}/chembl/chunks/{{chunk}}.matches.parquet",
+            activities=f"{RESULTS}/chembl/chunks/{{chunk}}.activities.parquet",
+        log:
+            f"{RESULTS}/logs/fetch_activities/{{chunk}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/fetch_activities/{{chunk}}.tsv"
+        conda:
+            "../../envs/chembl.yaml"
+        resources:
+            mem_mb=1000,
+            runtime=240,
+            # ChEMBL asks its users not to flood it; the default profile allows four at a time.
+            chembl_requests=1,
+            # Patience is no parameter: more of it must not cost the chunks that are there.
+            timeout_seconds=CHEMBL["webservice"]["timeout_seconds"],
+            attempts=CHEMBL["webservice"]["attempts"],
+        params:
+            match_on=CHEMBL["match_on"],
+            release=CHEMBL["release"],
+            url=CHEMBL["webservice"]["url"],
+            chunks=CHEMBL["webservice"]["chunks"],
+            code=code("fetch_activities"),
+        script:
+            "../scripts/fetch_activities.py"
+
+    rule join_activities:
+        input:
+            matches=expand(
+                rules.fetch_activities.output.matches,
+                chunk=range(CHEMBL["webservice"]["chunks"]),
+            ),
+            activities=expand(
+                rules.fetch_activities.output.activities,
+                chunk=range(CHEMBL["webservice"]["chunks"]),
+            ),
+        output:
+            matches=f"{RESULTS}/chembl/matches.parquet",
+            activities=f"{RESULTS}/chembl/activities.parquet",
+            source=f"{RESULTS}/chembl/source.json",
+        log:
+            f"{RESULTS}/logs/join_activities.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/join_activities.tsv"
+        conda:
+            "../../envs/chembl.yaml"
+        resources:
+            mem_mb=3000,
+            runtime=30,
+        params:
+            release=CHEMBL["release"],
+            url=CHEMBL["webservice"]["url"],
+            code=code("join_activities"),
+        script:
+            "../scripts/join_activities.py"

@@ -1,0 +1,32 @@
+"""Extract the library's activities from ChEMBL's SQLite dump."""
+
+from pathlib import Path
+
+from paintassay import tables
+from paintassay.chembl_release import release_name
+from paintassay.chembl_sqlite import extract_activities
+from paintassay.files import read_json, write_json
+from paintassay.logs import logged_to
+from paintassay.provenance import software_versions
+
+KEYS = ["inchikey", "first_block", "parent_inchikey"]
+
+with logged_to(snakemake.log[0]):
+    dump, params, output = snakemake.input.dump, snakemake.params, snakemake.output
+    compounds = tables.read_parquet(snakemake.input.compounds, tables.COMPOUNDS, KEYS)
+    matches, activities = extract_activities(
+        dump, compounds.to_pandas(), params.match_on, params.release
+    )
+    origin = snakemake.input.get("origin")
+    source = {
+        "source": "sqlite",
+        "release": release_name(params.release),
+        "dump": dump,
+        "dump_bytes": Path(dump).stat().st_size,
+        "download": read_json(origin) if origin else None,
+        "software": software_versions("pyarrow"),
+    }
+
+    tables.write_parquet(matches, output.matches, tables.MATCHES)
+    tables.write_parquet(activities, output.activities, tables.ACTIVITIES)
+    write_json(source, output.source)

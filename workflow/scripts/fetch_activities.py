@@ -1,0 +1,24 @@
+"""Fetch the activities of one chunk of the library from ChEMBL's web service."""
+
+import numpy as np
+from paintassay import tables
+from paintassay.chembl_webservice import fetch_compounds
+from paintassay.logs import logged_to
+
+KEYS = ["inchikey", "first_block", "parent_inchikey"]
+
+with logged_to(snakemake.log[0]):
+    params, output = snakemake.params, snakemake.output
+    compounds = tables.read_parquet(snakemake.input.compounds, tables.COMPOUNDS, KEYS).to_pandas()
+    rows = np.array_split(np.arange(len(compounds)), params.chunks)[int(snakemake.wildcards.chunk)]
+    matches, activities = fetch_compounds(
+        compounds.iloc[rows],
+        params.match_on,
+        params.release,
+        params.url,
+        snakemake.resources.timeout_seconds,
+        snakemake.resources.attempts,
+    )
+
+    tables.write_parquet(matches, output.matches, tables.MATCHES)
+    tables.write_parquet(activities, output.activities, tables.ACTIVITIES)
