@@ -1,0 +1,246 @@
+"""The retrieval of a ChEMBL dump, against a web server with every bad habit there is."""
+
+import hashlib
+import http.server
+import io
+import random
+import shutil
+import sqlite3
+import tarfile
+import threading
+from types import SimpleNamespace
+
+import pytest
+from paintassay import chembl_retrieve
+from paintassay.errors import InputError
+
+FOLDER, NAME = "/chembl_24_1", "chembl_24_1_sqlite.tar.gz"
+
+
+def tar_gz(members):
+    """An archive with the given (name, content) members."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves `server.files`; misbehaves as `server.habits` says, once for each entry."""
+
+    def do_GET(self):
+        server = self.server
+        content = server.files.get(self.path)
+        if content is None:
+            return self.send_error(404)
+        habit = None
+        if self.path.endswith(".gz"):
+            server.requests.append(self.headers.get("Range"))
+            habit = server.habits.pop(0) if server.habits else None
+        if habit == "busy":
+            return self.send_error(503)
+        if habit == "change":
+            content = server.files[self.path] = server.changed
+        etag = f'"{hashlib.md5(content).hexdigest()}"'
+        start = 0
+        span = self.headers.get("Range") if server.ranges else None
+        if span and self.headers.get("If-Range", etag) == etag:
+            start = int(span.removeprefix("bytes=").removesuffix("-"))
+        if start and start >= len(content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        if self.path.endswith(".gz"):
+            self.send_header("Content-Encoding", "x-gzip")
+        self.send_header("ETag", etag)
+        self.end_headers()
+        end = (start + len(content)) // 2 if habit == "drop" else len(content)
+        self.wfile.write(content[start:end])
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """An SQLite file too random to be compressed away, and so large that halves are chunks."""
+    path = tmp_path_factory.mktemp("dump") / "any.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE version (name TEXT, noise BLOB)")
+        noise = random.Random(0).randbytes(600_000)
+        connection.execute("INSERT INTO version VALUES ('ChEMBL_24.1', ?)", (noise,))
+    connection.close()
+    return path.read_bytes()
+
+
+@pytest.fixture
+def site(database, monkeypatch):
+    """A running server with one sound release; waits between tries are skipped."""
+    monkeypatch.setattr(chembl_retrieve.time, "sleep", lambda seconds: None)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.habits, server.requests, server.ranges, server.files = [], [], True, {}
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    publish(server, tar_gz([("chembl_24_1/README", b"read me"), ("chembl_24_1/c.db", database)]))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def publish(server, archive, line="{sha256}  ./{name}\n"):
+    """Put an archive and its line of checksums.txt on the server."""
+    digest = hashlib.sha256(archive).hexdigest()
+    other = f"{'0' * 64}  chembl_24_1_mysql.tar.gz\n"
+    server.files[f"{FOLDER}/{NAME}"] = server.changed = archive
+    text = other + line.format(sha256=digest, name=NAME)
+    server.files[f"{FOLDER}/checksums.txt"] = text.encode()
+    return digest
+
+
+def retrieve(site, path, **options):
+    return chembl_retrieve.retrieve_dump("24.1", path, base_url=site.url, **options)
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_dump_is_verified_unpacked_and_alone(site, tmp_path, database):
+    path = tmp_path / "new" / "chembl.db"
+    archive = site.changed
+    assert retrieve(site, path) == {
+        "url": f"{site.url}{FOLDER}/{NAME}",
+        "sha256": hashlib.sha256(archive).hexdigest(),
+        "bytes": len(archive),
+    }
+    assert path.read_bytes() == database
+    assert names(path.parent) == ["chembl.db"]
+
+
+def test_dropped_connections_are_continued_where_they_broke(site, tmp_path, database):
+    site.habits = ["drop", "busy", "drop", "drop"]
+    retrieve(site, tmp_path / "c.db", attempts=2)
+    starts = [int(span[6:-1]) for span in site.requests[1:]]
+    assert site.requests[0] is None and len(starts) == 4
+    assert 0 < starts[0] == starts[1] < starts[2] < starts[3]
+    assert (tmp_path / "c.db").read_bytes() == database
+
+
+def test_killed_job_is_continued_by_the_next(site, tmp_path, database, monkeypatch):
+    # The first try gets half, the second nothing.
+    site.habits = ["drop", "busy"]
+    with pytest.raises(InputError, match="gave up after 1 tries"):
+        retrieve(site, tmp_path / "c.db", attempts=1)
+    assert names(tmp_path) == ["c.db.tar.gz.part", "c.db.tar.gz.part.json"]
+    have = (tmp_path / "c.db.tar.gz.part").stat().st_size
+
+    def killed(*paths):
+        raise KeyboardInterrupt
+
+    # Once more, after the last byte and before unpacking.
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(chembl_retrieve, "_unpack", killed)
+        retrieve(site, tmp_path / "c.db")
+    assert site.requests[2:] == [f"bytes={have}-"]
+    retrieve(site, tmp_path / "c.db")
+    assert len(site.requests) == 3
+    assert (tmp_path / "c.db").read_bytes() == database
+
+
+def test_server_that_ignores_range_starts_from_zero_but_not_for_ever(site, tmp_path, database):
+    site.ranges, site.habits = False, ["drop", "drop"]
+    retrieve(site, tmp_path / "c.db")
+    assert (tmp_path / "c.db").read_bytes() == database
+    site.habits = ["drop"] * 100
+    with pytest.raises(InputError, match="gave up after 3 tries"):
+        retrieve(site, tmp_path / "d.db", attempts=3)
+    assert len(site.habits) == 96
+
+
+def test_changed_file_is_not_glued_to_the_old_one(site, tmp_path, database):
+    sound = site.changed
+    site.files[f"{FOLDER}/{NAME}"] = bytes(len(sound))
+    site.habits = ["drop", "change"]
+    retrieve(site, tmp_path / "c.db")
+    assert (tmp_path / "c.db").read_bytes() == database
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_part_of_something_else_is_thrown_away(site, tmp_path, database, known):
+    digest = hashlib.sha256(site.changed).hexdigest() if known else "f" * 64
+    (tmp_path / "c.db.tar.gz.part").write_bytes(bytes(len(site.changed) + 1))
+    (tmp_path / "c.db.tar.gz.part.json").write_text(
+        f'{{"sha256": "{digest}", "validator": null, "bytes": null}}'
+    )
+    retrieve(site, tmp_path / "c.db")
+    # A part that is too long is refused with status 416; one of another archive is not offered.
+    assert site.requests == ([f"bytes={len(site.changed) + 1}-", None] if known else [None])
+    assert (tmp_path / "c.db").read_bytes() == database
+
+
+def test_wrong_checksum_deletes_the_archive(site, tmp_path):
+    site.files[f"{FOLDER}/{NAME}"] = b"x" + site.changed[1:]
+    found = hashlib.sha256(b"x" + site.changed[1:]).hexdigest()
+    published = hashlib.sha256(site.changed).hexdigest()
+    with pytest.raises(InputError, match=f"(?s){found}.*{published}"):
+        retrieve(site, tmp_path / "c.db")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("line", [None, "", "{sha256}  old_{name}\n", "d41d8cd98f00  {name}\n"])
+def test_without_a_checksum_nothing_is_downloaded(site, tmp_path, line):
+    if line is None:
+        del site.files[f"{FOLDER}/checksums.txt"]
+    else:
+        publish(site, site.changed, line)
+    with pytest.raises(InputError, match=r"(?s)checksums.txt.*chembl\.sqlite"):
+        retrieve(site, tmp_path / "c.db")
+    assert site.requests == [] and names(tmp_path) == []
+
+
+def test_missing_archive_is_not_asked_for_again(site, tmp_path):
+    del site.files[f"{FOLDER}/{NAME}"]
+    with pytest.raises(InputError, match="404"):
+        retrieve(site, tmp_path / "c.db")
+
+
+def test_full_disk_is_noticed_before_the_download(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(chembl_retrieve, "UNPACKED_RATIO", 10_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3e9))
+    with pytest.raises(InputError, match=r"3\.0 GB are free, but 6\.\d GB are needed"):
+        retrieve(site, tmp_path / "c.db")
+    assert not (tmp_path / "c.db.tar.gz.part").exists()
+
+
+def test_names_in_the_archive_are_not_used_as_paths(site, tmp_path, database):
+    publish(site, tar_gz([("../../evil.db", database)]), "{sha256} *{name}\n")
+    path = tmp_path / "a" / "b" / "c.db"
+    retrieve(site, path)
+    assert path.read_bytes() == database
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["c.db"]
+
+
+@pytest.mark.parametrize(
+    "members, message",
+    [
+        ([("chembl/README", b"x")], "found: none"),
+        ([("a.db", b"SQLite format 3\x00"), ("b.db", b"x")], "found: a.db, b.db"),
+        ([("a.db", b"not a database")], "not an SQLite 3 file"),
+    ],
+)
+def test_archive_must_hold_one_database(site, tmp_path, members, message):
+    publish(site, tar_gz(members))
+    (tmp_path / "c.db").write_text("the old one")
+    with pytest.raises(InputError, match=message):
+        retrieve(site, tmp_path / "c.db")
+    assert (tmp_path / "c.db").read_text() == "the old one"
