@@ -1,6 +1,7 @@
 """What the tests share: real data beside the project, ChEMBL databases, workflow runs."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import yaml
 from paintassay.chembl_schema import create_database
 
 ROOT = Path(__file__).parents[1]
+DEMO = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+WORKFLOW = ["Snakefile", "workflow", "config", "envs", "profiles"]
 SCHEMA_SQL = (ROOT / "workflow" / "resources" / "chembl_schema.sql").read_text(encoding="utf-8")
 
 
@@ -93,3 +96,23 @@ def run_labels(folder, config, *arguments):
     run = snakemake(folder, config, "labels", *arguments)
     assert run.returncode == 0, run.stderr[-6000:]
     return Path(folder) / config.get("results", "results") / "labels"
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """A copy of the project in which the demo has run."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in WORKFLOW:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    run = snakemake(folder, DEMO, root=folder)
+    assert run.returncode == 0, run.stderr[-6000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(project):
+    return project / "results" / "demo"

@@ -40,7 +40,7 @@ def dump(tmp_path_factory):
     rows["activity_id"] = pd.array([80, 70, 60, 50, 40, 30, 20, None], dtype="Int64")
     rows["potential_duplicate"] = pd.array([1, 0, None, 0, 0, 0, 0, 0], dtype="Int64")
     rows["standard_type"] = "IC50"
-    make_chembl(path, rows, hierarchy={each: BASE for each in (BASE, SALT, OTHER_SALT)})
+    make_chembl(path, rows, hierarchy=dict.fromkeys((BASE, SALT, OTHER_SALT), BASE))
     return path
 
 

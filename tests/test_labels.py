@@ -354,9 +354,7 @@ def test_matrix_without_a_column_says_how_close_it_came():
     kept, dropped = filter_labels(labels, 3, 3)
     named = name_dropped_columns(dropped, columns)
     tables.conform(named, tables.DROPPED_ASSAYS)
-    with pytest.raises(
-        InputError, match=r"none of 8 columns .* CHEMBL97\|pchembl>=\S+, has"
-    ):
+    with pytest.raises(InputError, match=r"none of 8 columns .* CHEMBL97\|pchembl>=\S+, has"):
         require_labels(kept, dropped)
     nothing = labels.iloc[:0]
     with pytest.raises(InputError, match="no activity gives a label"):

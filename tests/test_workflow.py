@@ -7,32 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from chembl_stub import ChemblStub, Fault
-from conftest import ROOT, make_chembl, run_labels, snakemake
-
-DEMO = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
-WORKFLOW = ["Snakefile", "workflow", "config", "envs", "profiles"]
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory):
-    """A copy of the project in which the demo has run."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in WORKFLOW:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    run = snakemake(folder, DEMO, root=folder)
-    assert run.returncode == 0, run.stderr[-6000:]
-    return folder
-
-
-@pytest.fixture(scope="session")
-def demo(project):
-    return project / "results" / "demo"
+from conftest import DEMO, ROOT, make_chembl, run_labels, snakemake
 
 
 def test_demo_gives_a_label_matrix_with_its_account(demo):

@@ -205,7 +205,7 @@ def _receive(response, file, start, total):
             log.info("%.0f %% of %.2f GB, %.1f MB/s", 100 * got / total, total / 1e9, rate)
             next_share = got / total + 0.05
     if got != total:
-        raise _InterruptedError(f"connection closed at byte {got} of {total}")
+        raise _InterruptedError(f"answer ended at byte {got} of {total}")
 
 
 def _check_space(archive, missing, total):

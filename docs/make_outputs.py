@@ -1,0 +1,67 @@
+"""Write docs/outputs.md from the schemas of the tables."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from paintassay import tables  # noqa: E402
+
+INTRODUCTION = """# Outputs
+
+Everything lies under the folder that `results` names. Tables are Parquet where programs read
+them and CSV where people do; each column's meaning also travels inside the Parquet files. This
+page is made by `python docs/make_outputs.py` from the schemas in
+`workflow/scripts/paintassay/tables.py`.
+
+Beside the tables:
+
+- `labels/summary.md`: the account of the label matrix, to read.
+- `labels/summary.json`: the same for programs, with configuration, versions and checksums.
+- `labels/label_matrix.mtx`: Matrix Market, compounds x columns, +1 active, -1 inactive; rows as in
+  `labels/compounds.csv`, columns as in `labels/assays.csv`.
+- `labels/data_points_per_assay.svg` and `labels/data_points_per_assay.png`: data points per
+  column, and their classes (the paper's Figure S4).
+- `labels/pchembl_funnel.json` and `labels/comment_funnel.json`: activities that each step leaves.
+- `compounds/account.json` and `chembl/source.json`: counts, checksums and versions of the inputs.
+- `logs/` and `benchmarks/`: a log, and time and memory, of every job.
+"""
+
+TABLES = {
+    "compounds/library.parquet": tables.LIBRARY,
+    "compounds/compounds.parquet": tables.COMPOUNDS,
+    "compounds/problems.csv": tables.PROBLEMS,
+    "compounds/duplicates.csv": tables.DUPLICATES,
+    "chembl/matches.parquet": tables.MATCHES,
+    "chembl/activities.parquet": tables.ACTIVITIES,
+    "labels/pchembl_means.parquet": tables.PCHEMBL_MEANS,
+    "labels/pchembl_labels.parquet": tables.PCHEMBL_LABELS,
+    "labels/comment_labels.parquet": tables.COMMENT_LABELS,
+    "labels/comment_ties.csv": tables.COMMENT_TIES,
+    "labels/unknown_comments.csv": tables.UNKNOWN_COMMENTS,
+    "labels/label_matrix.parquet": tables.LABELS,
+    "labels/compounds.csv": tables.MATRIX_COMPOUNDS,
+    "labels/assays.csv": tables.ASSAYS,
+    "labels/dropped_assays.csv": tables.DROPPED_ASSAYS,
+    "labels/dropped_compounds.csv": tables.DROPPED_COMPOUNDS,
+    "labels/conflicts.csv": tables.CONFLICTS,
+}
+
+
+def render():
+    """Give the whole page as Markdown."""
+    parts = [INTRODUCTION]
+    for path, schema in TABLES.items():
+        description = schema.metadata[b"description"].decode()
+        lines = ["| column | type | may be missing | meaning |", "| --- | --- | --- | --- |"]
+        for field in schema:
+            meaning = field.metadata[b"description"].decode()
+            missing = "yes" if field.nullable else ""
+            lines.append(f"| `{field.name}` | `{field.type}` | {missing} | {meaning} |")
+        parts.append(f"## `{path}`\n\n{description}\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts).replace("list<item: ", "list<").replace("list<element: ", "list<")
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "outputs.md").write_text(render(), encoding="utf-8")
