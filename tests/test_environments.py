@@ -19,6 +19,7 @@ RULES = {
 
 # Name in a script: name on conda-forge, name in the lock.
 PACKAGES = {
+    "adbc_driver_sqlite": ("adbc-driver-sqlite", "adbc-driver-sqlite"),
     "chembl_structure_pipeline": ("chembl_structure_pipeline", "chembl-structure-pipeline"),
     "chembl_webresource_client": ("chembl_webresource_client", "chembl-webresource-client"),
     "matplotlib": ("matplotlib-base", "matplotlib"),

@@ -196,12 +196,29 @@ def test_bad_input_is_one_clear_error_and_nothing_half_written(bad_input, config
     assert not (results / "labels" / "label_matrix.mtx").exists()
 
 
+# Plans
+
+
+def test_dump_is_downloaded_only_if_none_is_given(bad_input):
+    config = {"compounds": {"table": "library.csv"}, "chembl": {"release": "ChEMBL_36"}}
+    assert {"retrieve_chembl", "extract_activities"} <= planned(bad_input, config, ROOT)
+    config["chembl"]["sqlite"] = "chembl.db"
+    assert "retrieve_chembl" not in planned(bad_input, config, ROOT)
+
+
+def test_web_service_is_asked_in_chunks(bad_input):
+    config = {"compounds": {"table": "library.csv"}, "chembl": {"source": "webservice"}}
+    run = snakemake(bad_input, config, "--dry-run")
+    assert re.search(r"^fetch_activities +64$", run.stdout + run.stderr, re.M)
+    assert "extract_activities" not in run.stdout + run.stderr
+
+
 # Reruns
 
 
-def planned(folder, config=DEMO):
+def planned(folder, config=DEMO, root=None):
     """Names of the rules that a dry run would run."""
-    run = snakemake(folder, config, "--dry-run", root=folder)
+    run = snakemake(folder, config, "--dry-run", root=root or folder)
     assert run.returncode == 0, run.stderr[-3000:]
     table = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", run.stderr + run.stdout, re.M | re.S)
     return (
@@ -249,7 +266,7 @@ def test_touched_code_reruns_nothing(project):
         ("labels", '_mean"], 6)', '_mean"], 5)', {"average_pchembl", *AFTER_PART_ONE}),
         ("label_matrix", "KINDS = [", "KINDS = 1 * [", {"build_label_matrix", "summarise_labels"}),
         ("figures", '"font.size": 9', '"font.size": 10', {"summarise_labels"}),
-        ("chembl_sqlite", "ROWS_PER_BATCH = 50_000", "ROWS_PER_BATCH = 49_999",
+        ("chembl_sqlite", "ROWS_PER_SLICE = 200_000", "ROWS_PER_SLICE = 100_000",
             {"extract_activities", *LABEL_RULES}),
         ("chembl_webservice", "PAGE_ROWS = 1000", "PAGE_ROWS = 999", set()),
         ("compounds", "MOLECULES_PER_TASK = 500", "MOLECULES_PER_TASK = 400",

@@ -9,7 +9,7 @@ if CHEMBL["source"] == "sqlite" and CHEMBL["sqlite"] is None:
 
     rule retrieve_chembl:
         output:
-            database=f"{RESULTS}/chembl/chembl_{CHEMBL['release']}.db",
+            database=f"{RESULTS}/chembl/{release_name(CHEMBL['release']).lower()}.db",
             origin=f"{RESULTS}/chembl/download.json",
         log:
             f"{RESULTS}/logs/retrieve_chembl.log",

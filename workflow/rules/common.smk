@@ -13,6 +13,7 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 RESOURCES = Path(os.path.relpath(ROOT / "workflow" / "resources"))
 sys.path.insert(0, str(SCRIPTS))
 
+from paintassay.chembl_release import release_name
 from paintassay.code_digest import code_digest
 from paintassay.config import check_config
 from paintassay.errors import InputError

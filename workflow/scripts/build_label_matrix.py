@@ -1,7 +1,11 @@
 """Put both parts side by side, filter them, and write the label matrix with its names."""
 
+import logging
+
 from paintassay import label_matrix, tables
 from paintassay.logs import logged_to
+
+log = logging.getLogger(__name__)
 
 ASSAY_COLUMNS = [
     "assay_chembl_id",
@@ -25,6 +29,7 @@ with logged_to(snakemake.log[0]):
     kept, dropped = label_matrix.filter_labels(
         labels, params.min_actives, params.min_inactives, params.min_labels_per_compound
     )
+    log.info("%d columns kept, %d dropped", len(columns) - len(dropped), len(dropped))
     label_matrix.require_labels(kept, dropped)
     assays = tables.read_parquet(files.activities, tables.ACTIVITIES, ASSAY_COLUMNS)
     assays = label_matrix.describe_assays(assays, columns["assay_chembl_id"])

@@ -2,10 +2,10 @@
 
 import json
 import logging
-import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
+import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,7 +15,10 @@ from paintassay.tables import ACTIVITIES, MATCHES, conform, sorted_by
 
 log = logging.getLogger(__name__)
 
-ROWS_PER_BATCH = 50_000
+# The driver takes a column's type from the first batch, so the whole answer is one: a column that
+# begins with a thousand missing values is then still seen whole. It holds numbers and short texts.
+ROWS_PER_BATCH = 1_000_000_000
+ROWS_PER_SLICE = 200_000
 HINT = "give the unpacked file chembl_NN.db, or set chembl.sqlite to null to download it"
 
 # A cross join keeps SQLite from turning the order round: the few keys drive, ChEMBL's indexes
@@ -54,6 +57,21 @@ MATCH_QUERIES = {
             ON structure.molregno = family.molregno""",
 }
 
+MATCH_COLUMNS = {
+    "inchikey": pa.string(),
+    "molregno": pa.int64(),
+    "molecule_inchikey": pa.string(),
+}
+
+# A molecule's activities lie scattered over the whole table. Their places come from the index and
+# are sorted, so that the table is then read once from front to back.
+PLACE_QUERY = """
+    CREATE TEMP TABLE place AS
+    SELECT activity.rowid AS id
+    FROM temp.molecule CROSS JOIN activities AS activity
+        ON activity.molregno = molecule.molregno
+    ORDER BY activity.rowid"""
+
 # Facts only. What hangs on an assay, a document or a molecule is looked up once each, not once
 # a row.
 ACTIVITY_QUERY = """
@@ -61,8 +79,7 @@ ACTIVITY_QUERY = """
         activity.standard_type, activity.standard_relation, activity.standard_value,
         activity.standard_units, activity.pchembl_value, activity.activity_comment,
         activity.data_validity_comment, activity.potential_duplicate
-    FROM temp.molecule CROSS JOIN activities AS activity
-        ON activity.molregno = molecule.molregno
+    FROM temp.place CROSS JOIN activities AS activity ON activity.rowid = place.id
     WHERE activity.pchembl_value IS NOT NULL OR activity.activity_comment IS NOT NULL"""
 ACTIVITY_COLUMNS = {
     "activity_id": pa.int64(),
@@ -80,15 +97,22 @@ ACTIVITY_COLUMNS = {
 }
 
 ASSAY_QUERY = """
-    SELECT assay.assay_id, assay.chembl_id, assay.description, assay.assay_type,
-        target.chembl_id, target.pref_name, target.organism
-    FROM json_each(?) AS wanted CROSS JOIN assays AS assay ON assay.assay_id = wanted.value
-        LEFT JOIN target_dictionary AS target ON target.tid = assay.tid"""
+    SELECT assay.assay_id, assay.chembl_id, assay.description, assay.assay_type, assay.tid
+    FROM json_each(?) AS wanted CROSS JOIN assays AS assay ON assay.assay_id = wanted.value"""
 ASSAY_COLUMNS = {
     "assay_id": pa.int64(),
     "assay_chembl_id": pa.string(),
     "assay_description": pa.string(),
     "assay_type": pa.string(),
+    "tid": pa.int64(),
+}
+
+TARGET_QUERY = """
+    SELECT target.tid, target.chembl_id, target.pref_name, target.organism
+    FROM json_each(?) AS wanted CROSS JOIN target_dictionary AS target
+        ON target.tid = wanted.value"""
+TARGET_COLUMNS = {
+    "tid": pa.int64(),
     "target_chembl_id": pa.string(),
     "target_name": pa.string(),
     "target_organism": pa.string(),
@@ -137,11 +161,7 @@ def extract_activities(path, compounds, match_on, release):
     with _opened(path) as dump:
         check_release(_release(dump, path), release, path)
         _load_library(dump, compounds)
-        found = _fetch(
-            dump,
-            MATCH_QUERIES[match_on],
-            {"inchikey": pa.string(), "molregno": pa.int64(), "molecule_inchikey": pa.string()},
-        )
+        found = _fetch(dump, MATCH_QUERIES[match_on], MATCH_COLUMNS)
         molregnos = pc.unique(found["molregno"])
         log.info(
             "%d of %d compounds match %d ChEMBL molecules",
@@ -156,16 +176,20 @@ def extract_activities(path, compounds, match_on, release):
 
 @contextmanager
 def _opened(path):
-    """A read-only connection; damage found now or later becomes an InputError."""
+    """A cursor on the dump, read-only; damage found now or later becomes an InputError."""
     _check_file(path)
+    # immutable spares the lock files, so that a read-only folder will do.
+    uri = f"{Path(path).resolve().as_uri()}?mode=ro&immutable=1"
     try:
-        # immutable spares the lock files, so that a read-only folder will do.
-        uri = f"{Path(path).resolve().as_uri()}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(uri, uri=True)) as dump:
+        with (
+            adbc_driver_sqlite.dbapi.connect(uri) as connection,
+            connection.cursor(
+                adbc_stmt_kwargs={"adbc.sqlite.query.batch_rows": str(ROWS_PER_BATCH)}
+            ) as dump,
+        ):
             dump.execute("PRAGMA temp_store = MEMORY")
-            dump.execute("PRAGMA cache_size = -262144")  # 256 MiB
             yield dump
-    except sqlite3.DatabaseError as error:
+    except (adbc_driver_sqlite.dbapi.Error, pa.ArrowInvalid) as error:
         raise InputError(path, f"cannot be read as ChEMBL's SQLite dump: {error}", HINT) from error
 
 
@@ -193,8 +217,8 @@ def _check_file(path):
 
 
 def _release(dump, path):
-    names = [name for (name,) in dump.execute("SELECT name FROM version")]
-    releases = [name for name in names if str(name).lower().startswith("chembl")]
+    names = _fetch(dump, "SELECT name FROM version", {"name": pa.string()})["name"].to_pylist()
+    releases = [name for name in names if name.lower().startswith("chembl")]
     if len(releases) != 1:
         raise InputError(path, f"table version names no single ChEMBL release: {names}", HINT)
     return releases[0]
@@ -205,75 +229,79 @@ def _load_library(dump, compounds):
         "CREATE TEMP TABLE library (inchikey TEXT PRIMARY KEY, first_block TEXT,"
         " parent_inchikey TEXT) WITHOUT ROWID"
     )
-    columns = compounds[["inchikey", "first_block", "parent_inchikey"]].astype(object)
-    rows = columns.where(columns.notna(), None).itertuples(index=False, name=None)
+    columns = ["inchikey", "first_block", "parent_inchikey"]
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    rows = pa.RecordBatch.from_pandas(compounds[columns], schema, preserve_index=False)
     dump.executemany("INSERT INTO temp.library VALUES (?, ?, ?)", rows)
 
 
-def _fetch(dump, query, columns, parameters=(), progress=None):
-    """Run a query and collect its rows as an Arrow table, batch by batch."""
-    cursor = dump.execute(query, parameters)
-    cursor.arraysize = ROWS_PER_BATCH
-    schema = pa.schema(list(columns.items()))
-    batches, total = [], 0
-    while rows := cursor.fetchmany():
-        values = zip(*rows, strict=True)
-        arrays = [pa.array(each, field.type) for each, field in zip(values, schema, strict=True)]
-        batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
-        total += len(rows)
-        if progress:
-            log.info(progress, total)
-    return pa.Table.from_batches(batches, schema)
+def _fetch(dump, query, columns, parameters=None):
+    """Run a query; its rows as an Arrow table of these columns, empty texts as missing."""
+    dump.execute(query, parameters)
+    table = dump.fetch_arrow_table().rename_columns(list(columns)).combine_chunks()
+    table = table.cast(pa.schema(list(columns.items())))
+    for place, field in enumerate(table.schema):
+        if field.type == pa.string():
+            # Some deposits write an empty text for nothing.
+            present = pc.if_else(pc.equal(table[place], ""), None, table[place])
+            table = table.set_column(place, field, present)
+    return table
 
 
 def _look_up(dump, query, columns, keys):
-    """Rows of one of ChEMBL's tables for some of its keys."""
-    return _fetch(dump, query, columns, (json.dumps(keys.to_pylist()),))
+    """Rows of one of ChEMBL's tables for some of its keys, in their order to read it once."""
+    keys = json.dumps(sorted(pc.unique(keys).drop_null().to_pylist()))
+    return _fetch(dump, query, columns, (keys,))
 
 
-def _beside(keys, table):
-    """Rows of `table`, whose first column is unique, in the order of `keys`; nulls if absent."""
-    index = pc.index_in(keys, value_set=table[table.column_names[0]].combine_chunks())
-    return table.drop_columns(table.column_names[0]).take(index)
+def _row_of(keys, table):
+    """Rows of `table`, by its first column, that the keys stand for; null where there is none."""
+    return pc.index_in(keys, value_set=table[0].combine_chunks())
 
 
 def _extract_rows(dump, molregnos, molecules):
     dump.execute("CREATE TEMP TABLE molecule (molregno INTEGER PRIMARY KEY)")
-    dump.executemany(
-        "INSERT INTO temp.molecule VALUES (?)", ((each,) for each in molregnos.to_pylist())
-    )
-    facts = _fetch(dump, ACTIVITY_QUERY, ACTIVITY_COLUMNS, progress="%d activities read")
+    rows = pa.record_batch({"molregno": molregnos})
+    dump.executemany("INSERT INTO temp.molecule VALUES (?)", rows)
+    dump.execute(PLACE_QUERY)
+    facts = _fetch(dump, ACTIVITY_QUERY, ACTIVITY_COLUMNS)
+    log.info("%d activities have a pChEMBL value or a comment", len(facts))
     facts = sorted_by(facts, "activity_id")
-    assays = _look_up(dump, ASSAY_QUERY, ASSAY_COLUMNS, pc.unique(facts["assay_id"]))
-    documents = _look_up(dump, DOCUMENT_QUERY, DOCUMENT_COLUMNS, pc.unique(facts["doc_id"]))
-    # In slices, so that no column of long descriptions outgrows an Arrow array.
-    slices = [
-        _joined(facts.slice(start, ROWS_PER_BATCH), assays, documents, molecules)
-        for start in range(0, max(len(facts), 1), ROWS_PER_BATCH)
+    assays = _look_up(dump, ASSAY_QUERY, ASSAY_COLUMNS, facts["assay_id"])
+    assay_of = _row_of(facts["assay_id"], assays)
+    targets = _look_up(dump, TARGET_QUERY, TARGET_COLUMNS, assays["tid"])
+    documents = _look_up(dump, DOCUMENT_QUERY, DOCUMENT_COLUMNS, facts["doc_id"])
+    beside = [
+        (assays, assay_of),
+        (targets, _row_of(assays["tid"], targets).take(assay_of)),
+        (documents, _row_of(facts["doc_id"], documents)),
+        (molecules, _row_of(facts["molregno"], molecules)),
     ]
-    return pa.concat_tables(slices)
+    # In slices, so that no column of long descriptions outgrows an Arrow array.
+    return pa.concat_tables(
+        _joined(
+            facts.slice(start, ROWS_PER_SLICE),
+            [table.take(rows.slice(start, ROWS_PER_SLICE)) for table, rows in beside],
+        )
+        for start in range(0, max(len(facts), 1), ROWS_PER_SLICE)
+    )
 
 
-def _joined(facts, assays, documents, molecules):
-    columns = {name: facts[name] for name in facts.column_names}
-    for key, table in (("assay_id", assays), ("doc_id", documents), ("molregno", molecules)):
-        beside = _beside(facts[key], table)
-        columns |= {name: beside[name] for name in beside.column_names}
+def _joined(facts, beside):
+    """Put tables of equal length side by side as `tables.ACTIVITIES`."""
+    columns = {name: table[name] for table in (*beside, facts) for name in table.column_names}
     duplicate = pc.fill_null(columns["potential_duplicate"], 0)
     columns["potential_duplicate"] = pc.equal(duplicate, 1)
-    for name, values in columns.items():
-        if values.type == pa.string():
-            # Some deposits write an empty text for nothing.
-            columns[name] = pc.if_else(pc.equal(values, ""), None, values)
     return conform(pa.table(columns), ACTIVITIES)
 
 
 def _matches(found, molecules, match_on):
     same = pc.fill_null(pc.equal(found["inchikey"], found["molecule_inchikey"]), False)
+    molecule = molecules["molecule_chembl_id"].take(_row_of(found["molregno"], molecules))
     table = pa.table(
         {
             "inchikey": found["inchikey"],
-            "molecule_chembl_id": _beside(found["molregno"], molecules)["molecule_chembl_id"],
+            "molecule_chembl_id": molecule,
             "molecule_inchikey": found["molecule_inchikey"],
             "matched_by": pc.if_else(same, "inchikey", match_on),
         }

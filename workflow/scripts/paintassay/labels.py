@@ -3,12 +3,16 @@
 Hofmarcher et al. 2019, Methods, "Data Set".
 """
 
+import logging
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from paintassay.errors import InputError
 from paintassay.tables import joined, sorted_by
+
+log = logging.getLogger(__name__)
 
 ACTIVE, INACTIVE = 1, -1
 CELL = ["inchikey", "assay_chembl_id"]
@@ -85,6 +89,7 @@ def average_pchembl(activities, standard_types, pchembl_range):
         {"step": f"of type {', '.join(types)}", "activities": _count(of_type)},
         {"step": f"pChEMBL value from {low:g} to {high:g}", "activities": _count(inside)},
     ]
+    _log_funnel(funnel)
     grouped = _by_cell(
         activities.filter(inside), [("pchembl_value", "mean"), ("activity_id", "list")]
     )
@@ -198,6 +203,7 @@ def vote_comments(activities, meaning):
         {"step": "with a comment", "activities": _count(pc.is_valid(index))},
         {"step": "with a comment that the table lists", "activities": _count(voted)},
     ]
+    _log_funnel(funnel)
     votes = pa.table(
         {
             **{name: activities[name] for name in [*CELL, "activity_id"]},
@@ -251,6 +257,11 @@ def _by_cell(table, aggregations):
     """Aggregate by compound and assay; one thread, so that order and sums are repeatable."""
     grouped = table.group_by(CELL, use_threads=False).aggregate(aggregations)
     return sorted_by(grouped, *CELL)
+
+
+def _log_funnel(funnel):
+    for step in funnel:
+        log.info("%d activities %s", step["activities"], step["step"])
 
 
 def _count(mask):
