@@ -15,7 +15,7 @@ from paintassay.errors import InputError
 from paintassay.files import atomic_path
 
 
-def _schema(description, *columns):
+def table_schema(description, *columns):
     """Make an Arrow schema from (name, type, meaning) or (name, type, meaning, "optional")."""
     fields = []
     for name, kind, meaning, *optional in columns:
@@ -27,7 +27,7 @@ def _schema(description, *columns):
 
 text, integer, real = pa.string(), pa.int64(), pa.float64()
 
-LIBRARY = _schema(
+LIBRARY = table_schema(
     "Every row of the compound library, in its order, with the key it was given or why not.",
     ("row", integer, "row of the library, counted from 1, the header not counted"),
     ("compound_id", text, "the library's own identifier", "optional"),
@@ -37,7 +37,7 @@ LIBRARY = _schema(
     ("parent_smiles", text, "canonical SMILES without salts and charges", "optional"),
 )
 
-COMPOUNDS = _schema(
+COMPOUNDS = table_schema(
     "One row for each distinct InChIKey of the library, sorted by it.",
     ("inchikey", text, "standard InChIKey"),
     ("first_block", text, "its first 14 letters: the skeleton, without stereo and charge"),
@@ -48,7 +48,7 @@ COMPOUNDS = _schema(
     ("library_rows", pa.list_(integer), "their rows in the library, counted from 1"),
 )
 
-PROBLEMS = _schema(
+PROBLEMS = table_schema(
     "Everything in the library that could not be taken as it stood.",
     ("row", integer, "row of the library, counted from 1, the header not counted"),
     ("compound_id", text, "the library's own identifier", "optional"),
@@ -59,7 +59,7 @@ PROBLEMS = _schema(
     ("outcome", text, "dropped: the row has no key; kept: it has one in spite of this"),
 )
 
-DUPLICATES = _schema(
+DUPLICATES = table_schema(
     "InChIKeys that stand in several rows of the library; those rows are one compound.",
     ("inchikey", text, "standard InChIKey"),
     ("rows", integer, "how many rows share it"),
@@ -67,7 +67,7 @@ DUPLICATES = _schema(
     ("library_rows", text, "their rows, counted from 1, separated by ;"),
 )
 
-MATCHES = _schema(
+MATCHES = table_schema(
     "Which ChEMBL molecules stand for which compound of the library.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("molecule_chembl_id", text, "ChEMBL molecule"),
@@ -75,7 +75,7 @@ MATCHES = _schema(
     ("matched_by", text, "inchikey if the full keys are equal, else the rule: first_block, parent"),
 )
 
-ACTIVITIES = _schema(
+ACTIVITIES = table_schema(
     "ChEMBL activities of the matched molecules that have a pChEMBL value or a comment.",
     ("activity_id", integer, "ChEMBL activity"),
     ("assay_id", integer, "ChEMBL's internal assay number; not in the web service", "optional"),
@@ -97,7 +97,7 @@ ACTIVITIES = _schema(
     ("document_chembl_id", text, "ChEMBL document", "optional"),
 )
 
-PCHEMBL_MEANS = _schema(
+PCHEMBL_MEANS = table_schema(
     "Part one before thresholds: the mean pChEMBL value of each compound in each assay.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
@@ -105,7 +105,7 @@ PCHEMBL_MEANS = _schema(
     ("activity_ids", pa.list_(integer), "the ChEMBL activities behind it, ascending"),
 )
 
-PCHEMBL_LABELS = _schema(
+PCHEMBL_LABELS = table_schema(
     "Part one: a label for each compound, assay and threshold.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
@@ -115,7 +115,7 @@ PCHEMBL_LABELS = _schema(
     ("activity_ids", pa.list_(integer), "the ChEMBL activities behind it, ascending"),
 )
 
-COMMENT_LABELS = _schema(
+COMMENT_LABELS = table_schema(
     "Part two: the majority of the activity comments on each compound in each assay.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
@@ -125,7 +125,7 @@ COMMENT_LABELS = _schema(
     ("activity_ids", pa.list_(integer), "the ChEMBL activities that voted, ascending"),
 )
 
-COMMENT_TIES = _schema(
+COMMENT_TIES = table_schema(
     "Compounds and assays with as many active as inactive comments: no label.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
@@ -133,21 +133,21 @@ COMMENT_TIES = _schema(
     ("activity_ids", text, "the ChEMBL activities that voted, separated by ;"),
 )
 
-UNKNOWN_COMMENTS = _schema(
+UNKNOWN_COMMENTS = table_schema(
     "Activity comments that the comment table does not list, most frequent first.",
     ("comment", text, "normalised: stripped, case folded, blanks collapsed"),
     ("activities", integer, "how many activities carry it"),
     ("example", text, "one of its spellings, as written"),
 )
 
-LABELS = _schema(
+LABELS = table_schema(
     "The label matrix: one row a label, sorted by compound and column.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("column", text, "name of the column in the table of assays"),
     ("label", pa.int8(), "+1 active, -1 inactive"),
 )
 
-ASSAYS = _schema(
+ASSAYS = table_schema(
     "The columns of the label matrix, in its order.",
     ("ASSAY_ID", integer, "ChEMBL's internal assay number; not in the web service", "optional"),
     ("ASSAY_CHEMBL_ID", text, "ChEMBL assay"),
@@ -163,13 +163,13 @@ ASSAYS = _schema(
     ("DESCRIPTION", text, "what was measured", "optional"),
 )
 
-MATRIX_COMPOUNDS = _schema(
+MATRIX_COMPOUNDS = table_schema(
     "The rows of the label matrix, in its order.",
     ("INDEX", integer, "row of the label matrix, counted from 0"),
     ("INCHIKEY", text, "standard InChIKey"),
 )
 
-DROPPED_ASSAYS = _schema(
+DROPPED_ASSAYS = table_schema(
     "Columns with labels that did not enter the label matrix.",
     ("column", text, "name of the column"),
     ("assay_chembl_id", text, "ChEMBL assay"),
@@ -180,14 +180,14 @@ DROPPED_ASSAYS = _schema(
     ("reason", text, "why it was dropped"),
 )
 
-DROPPED_COMPOUNDS = _schema(
+DROPPED_COMPOUNDS = table_schema(
     "Compounds of the library that did not enter the label matrix.",
     ("inchikey", text, "standard InChIKey"),
     ("compound_ids", text, "the library's identifiers, separated by ;"),
     ("reason", text, "where it was lost"),
 )
 
-CONFLICTS = _schema(
+CONFLICTS = table_schema(
     "Compounds and assays on which the two parts contradict each other.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
