@@ -1,7 +1,7 @@
 # paintassay: from a compound library and Cell Painting plates to predicted assays.
 #
 #   snakemake --cores 32 --use-conda                      everything
-#   snakemake --cores 32 --use-conda labels               the label matrix and its account
+#   snakemake labels --cores 32 --use-conda               the label matrix and its account
 #   snakemake --cores 2 --configfile config/demo.yaml     the embedded demo screen
 
 from snakemake.utils import min_version

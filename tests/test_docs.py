@@ -44,3 +44,9 @@ def test_commands_of_the_readme_exist():
     readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"\bmake (\w+)", readme)):
         assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_no_target_stands_where_snakemake_expects_config_files():
+    """`--configfile a.yaml labels` would read labels as a second configuration."""
+    for page in [ROOT / "README.md", ROOT / "Snakefile", *ROOT.glob("*/*.md")]:
+        assert not re.search(r"--configfile \S+ +\w+ *$", page.read_text(), re.M), page.name
