@@ -25,10 +25,12 @@ lint: .venv/installed
 ## bench: the figures of docs/benchmarks.md; the first time makes a dump of 25 million activities
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench_labels.py
+	$(BIN)/python benchmarks/bench_images.py
+	$(BIN)/python benchmarks/bench_reader.py
 
 ## lock: write requirements.txt anew from pyproject.toml
 lock: .venv/installed
-	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header \
+	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file requirements.txt pyproject.toml
 

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pandas as pd
 import pytest
 import yaml
+from moto.server import ThreadedMotoServer
+
 from paintassay.chembl_schema import create_database
 
 ROOT = Path(__file__).parents[1]
@@ -116,3 +119,29 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="session")
 def demo(project):
     return project / "results" / "demo"
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_bucket(s3_server, monkeypatch):
+    """A client that can write to the public bucket `gallery`, which is read without credentials."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_server,
+        region_name="us-east-1",
+        aws_access_key_id="writer",
+        aws_secret_access_key="writer",
+    )
+    client.create_bucket(Bucket="gallery", ACL="public-read-write")
+    return client

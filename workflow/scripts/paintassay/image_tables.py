@@ -1,5 +1,7 @@
 """Schemas of the tables about plates and images; see `tables` for how they are used."""
 
+import pyarrow as pa
+
 from paintassay.tables import integer, real, table_schema, text
 
 PLATE_INDEX = table_schema(
@@ -20,6 +22,22 @@ WELLS = table_schema(
     ("role", text, "treatment, negative_control, positive_control or empty"),
 )
 
+PLATED_WELLS = WELLS.append(
+    pa.field(
+        "inchikey", text, metadata={"description": "standard InChIKey of a treatment's compound"}
+    )
+)
+
+UNMATCHED = table_schema(
+    "Compounds on the plates that have no InChIKey from the library.",
+    ("compound_id", text, "identifier on the plate maps"),
+    ("problem", text, "the kind of problem, always in the same words"),
+    ("wells", integer, "wells that hold it"),
+    ("plates", integer, "plates that hold it"),
+)
+
+PLATES = table_schema("The plates of the screen.", ("plate", text, "plate barcode"))
+
 LOST_VIEWS = table_schema(
     "Views that are not in the shards, and why.",
     ("plate", text, "plate barcode"),
@@ -29,6 +47,16 @@ LOST_VIEWS = table_schema(
     ("place", text, "path or URL of the image file, or of the archive that holds it", "optional"),
     ("problem", text, "the kind of problem, always in the same words"),
     ("detail", text, "what exactly, where there is more to say", "optional"),
+)
+
+DAMAGED_VIEWS = table_schema(
+    "Views in the shards that are not as they were written.",
+    ("plate", text, "plate barcode"),
+    ("well", text, "well, such as A01"),
+    ("site", integer, "field of view within the well"),
+    ("shard", text, "file name of its shard"),
+    ("row", integer, "its row in the shard, from 0"),
+    ("problem", text, "the kind of problem, always in the same words"),
 )
 
 QUALITY = table_schema(
@@ -53,6 +81,12 @@ CELLS = table_schema(
     ("cell", integer, "number of the cell within the view"),
     ("x", real, "column of its centre, in pixels from the left"),
     ("y", real, "row of its centre, in pixels from the top"),
+)
+
+FEATURE_WELLS = table_schema(
+    "The rows of the matrix of well features, in its order.",
+    ("plate", text, "plate barcode"),
+    ("well", text, "well, such as A01"),
 )
 
 SPLITS = table_schema(

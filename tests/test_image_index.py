@@ -1,0 +1,377 @@
+"""Finding images: real names and tables are read whole, every fault is one row of lost views."""
+
+import json
+import re
+import zipfile
+from collections import Counter
+
+import fsspec
+import pandas as pd
+import pytest
+
+from paintassay import image_index as faults
+from paintassay.errors import InputError
+from paintassay.image_index import index_plate, list_plates
+from paintassay.image_tables import LOST_VIEWS, PLATE_INDEX
+from paintassay.tables import conform
+
+CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
+WAVES = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, "Mito": 5}
+GUID = "0de06b65-35a2-413d-a4b9-2941bd3d5245"
+
+
+def index(*arguments, **options):
+    """Index a plate; what comes back fits its schemas."""
+    found, lost = index_plate(*arguments, **options)
+    conform(found, PLATE_INDEX)
+    conform(lost, LOST_VIEWS)
+    return found, lost
+
+
+def lines(table, *columns):
+    values = table[list(columns)].astype("object")
+    return [tuple(row) for row in values.where(values.notna(), None).to_numpy()]
+
+
+def bray_names(plate="24279", wells=("a01", "p24"), sites=(1, 2)):
+    """Member names of each channel's archive, of a plate without faults."""
+    return {
+        channel: [
+            f"{plate}-{channel}/cdp2w3_{well}_s{site}_w{WAVES[channel]}{GUID}.tif"
+            for well in wells
+            for site in sites
+        ]
+        for channel in CHANNELS
+    }
+
+
+def write_bray(root, layout, names, plate="24279"):
+    for channel, members in names.items():
+        if layout == "bray_zip":
+            with zipfile.ZipFile(root / f"{plate}-{channel}.zip", "w") as archive:
+                archive.mkdir(f"{plate}-{channel}")
+                for member in members:
+                    archive.writestr(member, b"")
+        else:
+            for member in members:
+                path = root / member
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(b"")
+
+
+def test_every_real_name_of_a_plate(shared_data, tmp_path):
+    """The names as the IDR lists them: 384 wells, 6 sites, 5 channels, each with its own GUID."""
+    text = (shared_data / "idr0016" / "24279.screen").read_text()
+    names, expected, row, column = {}, {}, None, None
+    for line in text.splitlines():
+        key, _, value = line.partition(" = ")
+        if key == "Row":
+            row = int(value)
+        elif key == "Column":
+            column = int(value)
+        elif key.startswith("Field_"):
+            site = int(key.removeprefix("Field_")) + 1
+            for part in re.search("<(.*)>", value)[1].split(","):
+                channel, file = part.split("/")
+                member = f"24279-{channel}/{file}.tif"
+                names.setdefault(channel, []).append(member)
+                expected["ABCDEFGHIJKLMNOP"[row] + f"{column + 1:02d}", site, channel] = member
+    assert len(expected) == 11_520
+    write_bray(tmp_path, "bray_zip", names)
+
+    found, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+
+    assert lost.empty
+    got = found.set_index(["well", "site", "channel"])["member"].to_dict()
+    assert got == expected
+    assert list(found["channel"][:5]) == CHANNELS
+    assert found.loc[0, "place"] == f"{tmp_path}/24279-Mito.zip"
+    # The one view that also lies there as pixels has these names in its archives.
+    original = json.loads((shared_data / "cloome_bray2017" / "original_names.json").read_text())
+    assert {c: got["A01", 1, c] for c in CHANNELS} == original
+
+
+@pytest.mark.parametrize("layout", ["bray_zip", "bray_folder"])
+def test_plates_of_bray(tmp_path, layout):
+    write_bray(tmp_path, layout, bray_names())
+    write_bray(tmp_path, layout, bray_names("plate-2"), "plate-2")
+    (tmp_path / "README.txt").write_text("")
+    assert list_plates(layout, tmp_path, CHANNELS) == ["24279", "plate-2"]
+    found, lost = index(layout, tmp_path, "plate-2", CHANNELS)
+    assert (len(found), len(lost)) == (20, 0)
+    with pytest.raises(InputError, match="has no channel 'mito'"):
+        list_plates(layout, tmp_path, ["mito"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no plates found"):
+        list_plates(layout, tmp_path / "empty", CHANNELS)
+
+
+def test_members_that_are_no_views(tmp_path):
+    """Each is listed once, and the plate's true images stay."""
+    names = bray_names()
+    folder = "24279-Mito"
+    extra = {
+        f"{folder}/Thumbs.db": faults.NOT_AN_IMAGE,
+        f"{folder}/._cdp2w3_a01_s1_w5.tif": faults.NOT_AN_IMAGE,
+        f"__MACOSX/{folder}/cdp2w3_b01_s1_w5.tif": faults.NOT_AN_IMAGE,
+        "../cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
+        f"{folder}/../{folder}/cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
+        f"/{folder}/cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
+        "cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
+        "24280-Mito/cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
+        f"{folder}/deeper/cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
+        f"{folder}/cdp2w3_q01_s1_w5.tif": faults.NAME_NOT_PARSED,
+        f"{folder}/cdp2w3_b25_s1_w5.tif": faults.NAME_NOT_PARSED,
+        f"{folder}/cdp2w3_b01_s0_w5.tif": faults.NAME_NOT_PARSED,
+        f"{folder}/cdp2w3_b01_s1_w5_thumb{GUID}.tif": faults.NAME_NOT_PARSED,
+        f"{folder}/cdp2w3_b01_s1_w5{GUID[:-1]}.tif": faults.NAME_NOT_PARSED,
+    }
+    names["Mito"] += extra
+    write_bray(tmp_path, "bray_zip", names)
+    found, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+    assert dict(lines(lost, "detail", "problem")) == extra
+    assert len(lost) == len(extra)
+    assert set(lost["place"]) == {f"{tmp_path}/24279-Mito.zip"}
+    assert len(found) == 4 * 5
+
+
+def test_views_that_lack_a_channel(tmp_path):
+    names = bray_names(wells=("a01", "b02", "c03"))
+    names["Mito"].remove(f"24279-Mito/cdp2w3_a01_s1_w5{GUID}.tif")
+    # A second file for the same plane: nobody can tell which is right.
+    names["Hoechst"].append("24279-Hoechst/other-prefix_b02_s2_w1.tiff")
+    # The file of another channel.
+    names["ERSyto"].remove(f"24279-ERSyto/cdp2w3_c03_s1_w2{GUID}.tif")
+    names["ERSyto"].append(f"24279-ERSyto/cdp2w3_c03_s1_w3{GUID}.tif")
+    write_bray(tmp_path, "bray_zip", names)
+    found, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+    assert sorted(lines(lost, "well", "site", "channel", "problem")) == [
+        ("A01", 1, "Mito", faults.CHANNEL_MISSING),
+        ("B02", 2, "Hoechst", faults.DUPLICATE),
+        ("C03", 1, "ERSyto", faults.WRONG_WAVELENGTH),
+    ]
+    views = found.groupby(["well", "site"])["channel"].agg(list)
+    assert list(views.index) == [("A01", 2), ("B02", 1), ("C03", 2)]
+    assert all(channels == CHANNELS for channels in views)
+
+
+def test_one_name_twice_in_an_archive(tmp_path):
+    names = bray_names()
+    names["Mito"].append(names["Mito"][0])
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        write_bray(tmp_path, "bray_zip", names)
+    _, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+    assert lines(lost, "well", "site", "problem") == [("A01", 1, faults.DUPLICATE)]
+
+
+@pytest.mark.parametrize("layout", ["bray_zip", "bray_folder"])
+def test_channel_missing_on_the_whole_plate(tmp_path, layout):
+    names = bray_names()
+    del names["Mito"]
+    write_bray(tmp_path, layout, names)
+    found, lost = index(layout, tmp_path, "24279", CHANNELS)
+    assert found.empty
+    assert lines(lost, "channel", "problem") == [("Mito", faults.CHANNEL_MISSING)]
+    assert lost["well"].isna().all()
+    # Who asks for the other four gets them.
+    found, lost = index(layout, tmp_path, "24279", CHANNELS[1:])
+    assert (len(found), len(lost)) == (16, 0)
+    with pytest.raises(InputError, match="no plate has the channel 'Mito'"):
+        list_plates(layout, tmp_path, CHANNELS)
+
+
+def test_archive_cut_off(tmp_path):
+    write_bray(tmp_path, "bray_zip", bray_names())
+    path = tmp_path / "24279-Mito.zip"
+    path.write_bytes(path.read_bytes()[:-30])
+    found, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+    assert found.empty
+    assert lines(lost, "channel", "problem", "place") == [
+        ("Mito", faults.ARCHIVE_DAMAGED, str(path))
+    ]
+
+
+def test_archive_that_cannot_be_reached_is_not_lost(tmp_path, monkeypatch):
+    """A broken connection must fail the job, or good views are lost for good."""
+    write_bray(tmp_path, "bray_zip", bray_names())
+
+    def unreachable(place):
+        raise faults.UnreachableError(place, "cannot be read")
+
+    monkeypatch.setattr(faults, "member_names", unreachable)
+    with pytest.raises(faults.UnreachableError):
+        index_plate("bray_zip", tmp_path, "24279", CHANNELS)
+
+
+GALLERY = "/home/ubuntu/bucket/"
+MEASUREMENT = (
+    "cpg0016-jump/source_4/images/2021_04_26_Batch1/images/"
+    "BR00117035__2021-05-02T16_02_51-Measurement1/Images"
+)
+
+
+def test_load_data_of_the_gallery(shared_data):
+    table = shared_data / "dcp_loaddata" / "load_data.csv"
+    channels = ["DNA", "Mito", "AGP"]
+    assert list_plates("load_data", table, channels) == ["BR00117035"]
+    prefix = {"/home/ubuntu": "/wrong", GALLERY: "s3://cellpainting-gallery", "/home": "/wrong"}
+    found, lost = index("load_data", table, "BR00117035", channels, path_prefix=prefix)
+    assert lost.empty
+    assert len(found) == 216 * 3
+    assert found.groupby("well")["site"].agg(list).map(tuple).nunique() == 1
+    assert lines(found, "well", "site", "channel", "place")[:2] == [
+        # Hard-wired from the table's first row: ch5 is DNA, ch1 is Mito.
+        (
+            "A01",
+            1,
+            channel,
+            f"s3://cellpainting-gallery/{MEASUREMENT}/r01c01f01p01-ch{number}sk1fk1fl1.tiff",
+        )
+        for channel, number in (("DNA", 5), ("Mito", 1))
+    ]
+    with pytest.raises(InputError, match="no plate has the channel 'Hoechst'"):
+        list_plates("load_data", table, ["DNA", "Hoechst"])
+
+
+def test_load_data_finds_real_files(shared_data):
+    folder = shared_data / "jump_pe2loaddata" / "Version1"
+    channels = ["RNA", "ER", "AGP", "Mito", "DNA", "Brightfield"]
+    assert list_plates("load_data", folder, channels) == ["BR00121482"]
+    prefix = {"tests/data/Version1": str(folder)}
+    found, lost = index("load_data", folder, "BR00121482", channels, path_prefix=prefix)
+    assert lost.empty
+    wanted = {str(path) for path in (folder / "images").iterdir()}
+    assert set(found["place"]) == wanted
+
+
+def test_load_data_parquet(shared_data):
+    folder = shared_data / "pycytominer_celllocations"
+    found, lost = index("load_data", folder, "BR00126114", ["DNA", "ER"])
+    assert lost.empty
+    assert len(found) == 4
+    assert found["place"].str.match(r"s3://cellpainting-gallery/cpg0016-jump/.*/Images/r\d+c").all()
+
+
+def load_data(**columns):
+    rows = {"Metadata_Plate": "P", "Metadata_Well": "A1", "Metadata_Site": "1"} | columns
+    return pd.DataFrame(rows)
+
+
+def test_load_data_oddities(tmp_path):
+    table = tmp_path / "load_data.csv"
+    load_data(
+        Metadata_Well=["A1", "r02c03", "AF48", "A49", "B1", "C1", "D1", "D1"],
+        Metadata_Site=["01", "2", "3", "1", "x", "1", "1", "1"],
+        PathName_OrigDNA=["images/", "/data2/x", "/data/x", *["/data"] * 5],
+        FileName_OrigDNA=["1.tif", "2.tif", "3.tif", "4.tif", "5.tif", "", "6.tif", "7.tif"],
+        URL_OrigER=["file:/a%20b/1.tif", "https://host/2.tif", "C:\\d\\3.tif", *["s3://b/c"] * 5],
+    ).to_csv(table, index=False, encoding="utf-8-sig")
+    prefix = {"/data": "/mnt", "C:\\d": "s3://e"}
+    found, lost = index("load_data", table, "P", ["DNA", "ER"], path_prefix=prefix)
+    assert lines(found, "well", "site", "place") == [
+        ("A01", 1, f"{tmp_path}/images/1.tif"),
+        ("A01", 1, "/a b/1.tif"),
+        ("B03", 2, "/data2/x/2.tif"),
+        ("B03", 2, "https://host/2.tif"),
+        ("AF48", 3, "/mnt/x/3.tif"),
+        ("AF48", 3, "s3://e/3.tif"),
+    ]
+    problems = lines(lost[lost["channel"] == "DNA"], "well", "problem", "detail")
+    assert Counter(problem for _, problem, _ in problems) == {
+        faults.WRONG_WELL: 1,
+        faults.WRONG_SITE: 1,
+        faults.CHANNEL_MISSING: 1,
+        faults.DUPLICATE: 1,
+    }
+    assert ("D01", faults.DUPLICATE, "/mnt/6.tif, /mnt/7.tif") in problems
+
+
+def test_load_data_of_many_plates(tmp_path, monkeypatch):
+    """One table a plate in a folder of its name: the others are not read for it."""
+    for plate in ("P1", "P2"):
+        for name in ("load_data.csv.gz", "load_data_with_illum.parquet"):
+            path = tmp_path / "batch" / plate / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table = load_data(
+                Metadata_Plate=plate, Metadata_Site=[1.0, 2.0], URL_OrigDNA=["s3://b/1", "s3://b/2"]
+            )
+            table.to_parquet(path) if name.endswith("t") else table.to_csv(path)
+    (tmp_path / "batch" / "notes.csv").write_text("nothing,of,interest\n")
+    assert list_plates("load_data", tmp_path, ["DNA"]) == ["P1", "P2"]
+    read = []
+    original = faults.opened_file
+    monkeypatch.setattr(faults, "opened_file", lambda p: read.append(p) or original(p))
+    found, lost = index("load_data", tmp_path, "P2", ["DNA"])
+    assert lost.empty
+    assert lines(found, "site", "place") == [(1, "s3://b/1"), (2, "s3://b/2")]
+    assert all("/P2/" in place for place in read)
+
+
+def test_one_table_for_all(tmp_path):
+    table = tmp_path / "images.csv"
+    table.write_text(
+        "plate,well,site,channel,place,member\n"
+        "P1,a1,1,DNA,1.zip,1.tif\nP1,a1,1,ER,/abs/2.tif,\nP1,a1,1,Bright,3.tif,\n"
+        "P1,a2,1,DNA,s3://b/4.tif,\n"
+        "001,a1,1,DNA,5.tif,\n001,a1,1,ER,6.tif,\n"
+    )
+    assert list_plates("table", table, ["DNA", "ER"]) == ["001", "P1"]
+    found, lost = index("table", table, "P1", ["ER", "DNA"])
+    assert lines(found, "plate", "well", "channel", "place", "member") == [
+        ("P1", "A01", "ER", "/abs/2.tif", None),
+        ("P1", "A01", "DNA", f"{tmp_path}/1.zip", "1.tif"),
+    ]
+    assert lines(lost, "well", "site", "channel", "problem") == [
+        ("A02", 1, "ER", faults.CHANNEL_MISSING)
+    ]
+    found, _ = index("table", table, "001", ["ER", "DNA"])
+    assert set(found["plate"]) == {"001"}
+
+
+@pytest.mark.parametrize("layout", ["bray_zip", "bray_folder", "load_data"])
+def test_remote_places(tmp_path, layout):
+    """Any file system of fsspec will do; the one in memory stands for s3."""
+    channels = CHANNELS
+    if layout == "load_data":
+        channels = ["DNA", "ER"]
+        rows = load_data(
+            Metadata_Plate=["24279"], FileName_OrigDNA="1.tif", FileName_OrigER="2.tif"
+        )
+        rows["PathName_OrigDNA"] = rows["PathName_OrigER"] = "images"
+        (tmp_path / "batch").mkdir()
+        rows.to_csv(tmp_path / "batch" / "load_data.csv")
+        rows.to_parquet(tmp_path / "batch" / "load_data.parquet")
+    else:
+        write_bray(tmp_path, layout, bray_names())
+    memory = fsspec.filesystem("memory")
+    memory.put(f"{tmp_path}/", "/screen", recursive=True)
+    try:
+        root = "memory://screen"
+        assert list_plates(layout, root, channels) == ["24279"]
+        found, lost = index(layout, root, "24279", channels)
+        assert lost.empty
+        assert len(found) == (2 if layout == "load_data" else 20)
+        # Relative names in a table are relative to it.
+        inside = "batch/images/" if layout == "load_data" else "24279-"
+        assert found["place"].str.startswith(f"{root}/{inside}").all()
+    finally:
+        memory.rm("/screen", recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("t.csv", b"", "has no column 'plate'"),
+        ("t.csv", b"plate,well,site,channel\n", "has no column 'place'"),
+        ("t.csv", b"plate,well,site,channel,place\nP,A1\n", "cannot be read as a table"),
+        ("t.csv", b"plate,well,site,channel,place\nP,A1,1,DNA,\xff.tif\n", "cannot be read as"),
+        ("t.csv.gz", b"plate,well", "cannot be read as a table"),
+        ("t.parquet", b"plate,well", "cannot be read as a table"),
+        ("missing.csv", None, "does not exist"),
+    ],
+)
+def test_tables_that_cannot_be_read(tmp_path, name, content, problem):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: {problem}"):
+        list_plates("table", tmp_path / name, ["DNA"])
