@@ -51,6 +51,7 @@ KEPT = "(activity.pchembl_value IS NOT NULL OR activity.activity_comment IS NOT 
 def extract(dump, library, folder):
     """The workflow's own: both tables, written as Parquet."""
     import pyarrow.parquet as pq
+
     from paintassay.chembl_sqlite import extract_activities
     from paintassay.tables import ACTIVITIES, MATCHES, write_parquet
 
