@@ -1,0 +1,229 @@
+"""Well profiles: which columns are features, and what happens to gaps and constants."""
+
+import csv
+import gzip
+import io
+import statistics
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from paintassay import tables
+from paintassay.errors import InputError
+from paintassay.features import (
+    PROFILE_PROBLEMS,
+    read_profiles,
+    split_columns,
+    standardise_wells,
+)
+
+HEADER = "Metadata_Plate,Metadata_Well,Metadata_id,Cells_A,Cytoplasm_B,Nuclei_C,Other_D"
+
+
+def profile(path, rows, header=HEADER):
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def problems_of(problems):
+    tables.conform(problems, PROFILE_PROBLEMS)
+    return {
+        (None if pd.isna(row.feature) else row.feature): (row.problem, row.wells, row.outcome)
+        for row in problems.itertuples()
+    }
+
+
+def test_columns_of_a_profile_are_told_apart_by_name(tmp_path):
+    rows = [" 007,a1,01,1,2,3,4", "007,P24,1e3,2,4,6,8", "008,r01c02,NA,4,8,12,16"]
+    metadata, features, names, problems = read_profiles(profile(tmp_path / "p.csv", rows))
+    assert names == ["Cells_A", "Cytoplasm_B", "Nuclei_C"]
+    assert features.dtype == np.float32
+    assert features.tolist() == [[1, 2, 3], [2, 4, 6], [4, 8, 12]]
+    assert list(metadata) == [
+        *["plate", "well", "Metadata_Plate", "Metadata_Well", "Metadata_id", "Other_D"]
+    ]
+    assert list(metadata["plate"]) == ["007", "007", "008"]
+    assert list(metadata["well"]) == ["A01", "P24", "A02"]
+    assert list(metadata["Metadata_id"]) == ["01", "1e3", "NA"]
+    assert problems.empty
+
+
+def test_without_compartments_all_other_numbers_are_features(tmp_path):
+    header = "Plate,Well,dose,when,f1,name,ObjectNumber,f2"
+    rows = ["1,A01,5,2020-01-01,1.5,x,1,7", "1,A02,6,2020-01-02,2.5,y,2,8"]
+    path = profile(tmp_path / "p.csv", rows, header)
+    read = {"plate_column": "Plate", "well_column": "Well", "metadata_columns": ["dose"]}
+    metadata, features, names, _ = read_profiles(path, **read)
+    assert names == ["f1", "f2"]
+    assert features.tolist() == [[1.5, 7], [2.5, 8]]
+    assert list(metadata["dose"]) == ["5", "6"]
+    pd.read_csv(path).to_parquet(tmp_path / "p.parquet")
+    again = read_profiles(tmp_path / "p.parquet", **read)
+    assert again[2] == names
+    np.testing.assert_array_equal(again[1], features)
+
+
+def test_gaps_and_constants_against_plain_python(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [f"{place}_{n}" for place in ("Cells", "Nuclei") for n in range(8)]
+    values = rng.normal(size=(60, len(names))).astype(np.float32).astype(object)
+    plates = ["1"] * 30 + ["2"] * 20 + ["3"] * 10
+    values[[3, 40], 0] = "nan", "-inf"
+    values[50:60, 1] = ""
+    values[1:14, 2] = "oops"
+    values[:, 3] = 0.1
+    values[5, 3] = ""
+    values[:, 4] = ""
+    values[7, 5] = "1e300"
+    values[0, :] = ""
+    rows = [
+        f"{plate},A{n % 30 + 1:02d}," + ",".join(map(str, row))
+        for n, (plate, row) in enumerate(zip(plates, values, strict=True))
+    ]
+    path = profile(tmp_path / "p.csv", rows, ",".join(["Metadata_Plate,Metadata_Well", *names]))
+    values, plates = values[1:], plates[1:]
+    metadata, features, kept, problems = read_profiles(path, max_missing=0.2)
+    assert problems_of(problems) == {
+        None: ("well without any value", 1, "dropped"),
+        names[0]: ("not finite", 2, "filled"),
+        names[1]: ("not finite", 10, "filled"),
+        names[2]: ("not finite in too many wells", 13, "dropped"),
+        names[3]: ("constant", 59, "dropped"),
+        names[4]: ("not finite in too many wells", 59, "dropped"),
+        names[5]: ("not finite", 1, "filled"),
+    }
+    assert kept == [name for name in names if name not in (names[2], names[3], names[4])]
+    assert features.shape == (59, 13) == (len(metadata), len(kept))
+    assert np.isfinite(features).all()
+    assert list(metadata["plate"]) == plates
+    assert metadata.index.equals(pd.RangeIndex(59))
+    for name, column in zip(kept, features.T, strict=True):
+        place = names.index(name)
+        good = {
+            n: float(value)
+            for n, value in enumerate(values[:, place])
+            if not isinstance(value, str)
+        }
+        for n, value in enumerate(column):
+            if n in good:
+                assert value == np.float32(good[n])
+            else:
+                beside = [good[m] for m in good if plates[m] == plates[n]]
+                assert value == pytest.approx(statistics.median(beside or good.values()), rel=1e-6)
+
+
+def test_as_many_gaps_as_are_allowed_are_filled(tmp_path):
+    rows = [f"1,A{n:02d},x,{n},{n if n > 1 else ''},{n if n > 2 else 'inf'},0" for n in range(1, 5)]
+    _, features, names, problems = read_profiles(
+        profile(tmp_path / "p.csv", rows), max_missing=0.25
+    )
+    assert names == ["Cells_A", "Cytoplasm_B"]
+    assert features[:, 1].tolist() == [3, 2, 3, 4]
+    assert problems_of(problems) == {
+        "Cytoplasm_B": ("not finite", 1, "filled"),
+        "Nuclei_C": ("not finite in too many wells", 2, "dropped"),
+    }
+
+
+def test_files_of_several_plates_are_matched_by_name(tmp_path):
+    first = profile(tmp_path / "1.csv", ["1,A01,x,1,2,3,0", "1,A02,x,2,3,4,0"])
+    header = "Nuclei_C,Cells_New,Cells_A,Metadata_Well,Metadata_Plate"
+    text = f"{header}\n5,9,6,A01,2\n"
+    second = tmp_path / "2.csv.gz"
+    second.write_bytes(gzip.compress(text.encode()))
+    metadata, features, names, problems = read_profiles([first, second])
+    assert names == ["Cells_A", "Nuclei_C"]
+    assert features.tolist() == [[1, 3], [2, 4], [6, 5]]
+    assert metadata[["plate", "well"]].values.tolist() == [["1", "A01"], ["1", "A02"], ["2", "A01"]]
+    assert problems_of(problems) == {
+        "Cells_New": ("not in every file", 2, "dropped"),
+        "Cytoplasm_B": ("not in every file", 1, "dropped"),
+    }
+
+
+def test_real_cellprofiler_columns(shared_data, tmp_path):
+    path = shared_data / "cytotable_cpg0043" / "Nuclei.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with pa.csv.open_csv(path) as head:
+        metadata_names, feature_names = split_columns(head.schema)
+    assert metadata_names == ["ImageNumber", "ObjectNumber"]
+    assert len(feature_names) == 1943
+
+    # As if each cell were a well of a plate.
+    text = io.StringIO()
+    names = ["Metadata_Plate", "Metadata_Well", *(f"Nuclei_{name}" for name in feature_names)]
+    writer = csv.writer(text)
+    writer.writerow(names)
+    for n, row in enumerate(rows):
+        well = f"{'ABCDE'[n // 24]}{n % 24 + 1}"
+        writer.writerow(["BR00116991", well, *(row[name] for name in feature_names)])
+    (tmp_path / "p.csv").write_text(text.getvalue())
+    metadata, features, kept, problems = read_profiles(tmp_path / "p.csv")
+    distinct = {name: {np.float32(row[name]) for row in rows} for name in feature_names}
+    constant = {f"Nuclei_{name}" for name, values in distinct.items() if len(values) == 1}
+    assert len(constant) == 57
+    assert set(problems["feature"]) == constant
+    assert kept == [name for name in names[2:] if name not in constant]
+    assert features.shape == (109, 1943 - 57)
+    row = next(n for n, well in enumerate(metadata["well"]) if well == "B01")
+    assert features[row, kept.index("Nuclei_Location_Center_X")] == np.float32(
+        rows[24]["Location_Center_X"]
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 5), st.integers(2, 9)),
+        elements=st.floats(-1e6, 1e6, width=32),
+    )
+)
+def test_each_well_has_mean_zero_and_deviation_one(features):
+    before = features.copy()
+    standardised = standardise_wells(features)
+    np.testing.assert_array_equal(features, before)
+    assert standardised.dtype == np.float32
+    for row, result in zip(before.tolist(), standardised.tolist(), strict=True):
+        spread = statistics.pstdev(row)
+        mean = statistics.fmean(row)
+        if len(set(row)) == 1:
+            assert set(result) == {0}
+        elif spread > 1e-6 * max(map(abs, row)):
+            assert result == pytest.approx([(x - mean) / spread for x in row], rel=1e-4, abs=1e-5)
+
+
+def test_standardised_in_blocks_of_wells(monkeypatch):
+    features = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    whole = standardise_wells(features)
+    monkeypatch.setattr("paintassay.features.WELLS_PER_BLOCK", 3)
+    np.testing.assert_array_equal(standardise_wells(features), whole)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["1,A01,x,1,2,3,4", "1,a1,x,1,2,3,4"], "well A01 of plate 1 has several profiles"),
+        (["1,A01,x,1,2,3,4", "1,Q99,x,1,2,3,4"], "p.csv: row 2 names no well: .*'Q99'"),
+        ([",A01,x,1,2,3,4"], "row 1 names no well: plate ''"),
+        (["1,A01,x,1,2,3,4"], "no feature with different values"),
+        (["1,A01,x"], "cannot be read: .*Expected 7 columns"),
+    ],
+)
+def test_unusable_profiles_say_so(tmp_path, rows, message):
+    with pytest.raises(InputError, match=message):
+        read_profiles(profile(tmp_path / "p.csv", rows))
+
+
+def test_missing_columns_and_files_say_so(tmp_path):
+    path = profile(tmp_path / "p.csv", ["1,2"], "Plate,Cells_A")
+    with pytest.raises(InputError, match="has no column Metadata_Plate\nHint: name"):
+        read_profiles(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_profiles(tmp_path / "none.parquet")
