@@ -2,6 +2,8 @@
 #
 #   snakemake --cores 32 --use-conda                      everything
 #   snakemake labels --cores 32 --use-conda               the label matrix and its account
+#   snakemake dataset --cores 32 --use-conda              shards, quality control, dataset
+#   snakemake verify_shards --cores 32 --use-conda        every byte of the shards, read again
 #   snakemake --cores 2 --configfile config/demo.yaml     the embedded demo screen
 
 from snakemake.utils import min_version
@@ -18,10 +20,13 @@ include: "workflow/rules/demo.smk"
 include: "workflow/rules/compounds.smk"
 include: "workflow/rules/chembl.smk"
 include: "workflow/rules/labels.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/dataset.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.labels.input,
+        rules.dataset.input,
     localrule: True

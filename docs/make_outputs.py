@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from paintassay import tables  # noqa: E402
+from paintassay import dataset, features, image_tables, single_cells, tables  # noqa: E402
 
 INTRODUCTION = """# Outputs
 
@@ -24,9 +24,19 @@ Beside the tables:
 - `labels/data_points_per_assay.svg` and `labels/data_points_per_assay.png`: data points per
   column, and their classes (the paper's Figure S4).
 - `labels/pchembl_funnel.json` and `labels/comment_funnel.json`: activities that each step leaves.
+- `images/shards/<plate>.npy`: the views of a plate, uint8, shape (views, channels, height, width);
+  see [shards.md](shards.md).
+- `images/pictures/`: of each plate, heat maps of its quality, a contact sheet, and one view
+  channel by channel.
+- `dataset/features.npy`: well features, float32, shape (wells, features); rows as in
+  `dataset/feature_wells.parquet`, columns as in `dataset/feature_names.txt`.
+- `dataset/summary.json`: views, wells and compounds, from all to those with labels.
 - `compounds/account.json` and `chembl/source.json`: counts, checksums and versions of the inputs.
 - `logs/` and `benchmarks/`: a log, and time and memory, of every job.
 """
+
+# The channels of the published screen; others have columns of their own.
+BRAY = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 
 TABLES = {
     "compounds/library.parquet": tables.LIBRARY,
@@ -46,6 +56,27 @@ TABLES = {
     "labels/dropped_assays.csv": tables.DROPPED_ASSAYS,
     "labels/dropped_compounds.csv": tables.DROPPED_COMPOUNDS,
     "labels/conflicts.csv": tables.CONFLICTS,
+    "images/plates.csv": image_tables.PLATES,
+    "images/wells.parquet": image_tables.PLATED_WELLS,
+    "images/unmatched_compound_ids.csv": image_tables.UNMATCHED,
+    "images/index/<plate>.parquet": image_tables.PLATE_INDEX,
+    "images/index/<plate>.lost.csv": image_tables.LOST_VIEWS,
+    "images/plates/<plate>.views.parquet": image_tables.views_schema(BRAY),
+    "images/plates/<plate>.lost.csv": image_tables.LOST_VIEWS,
+    "images/plates/<plate>.quality.parquet": image_tables.QUALITY,
+    "images/views.parquet": image_tables.views_schema(BRAY),
+    "images/lost_views.csv": image_tables.LOST_VIEWS,
+    "images/missing.csv": image_tables.LOST_VIEWS,
+    "images/quality.parquet": image_tables.QUALITY,
+    "dataset/views.parquet": dataset.dataset_schema(BRAY, 3),
+    "dataset/splits.parquet": image_tables.SPLITS,
+    "dataset/parts.csv": dataset.PARTS,
+    "dataset/compounds_without_images.csv": dataset.COMPOUNDS_WITHOUT_IMAGES,
+    "dataset/images_without_labels.csv": dataset.IMAGES_WITHOUT_LABELS,
+    "dataset/cells/<plate>.parquet": image_tables.CELLS,
+    "dataset/cells/<plate>.lost.csv": single_cells.LOST_CELLS,
+    "dataset/feature_wells.parquet": image_tables.FEATURE_WELLS,
+    "dataset/feature_problems.csv": features.PROFILE_PROBLEMS,
 }
 
 

@@ -11,6 +11,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+
 from paintassay import chembl_retrieve
 from paintassay.errors import InputError
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from paintassay.chembl_schema import create_database
 from sqlalchemy import create_engine
+
+from paintassay.chembl_schema import create_database
 
 with warnings.catch_warnings():
     # The package warns about its top level even where a release is imported by name.

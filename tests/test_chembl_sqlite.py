@@ -6,6 +6,7 @@ import sqlite3
 import pandas as pd
 import pytest
 from conftest import make_chembl
+
 from paintassay import tables
 from paintassay.chembl_sqlite import extract_activities
 from paintassay.errors import InputError

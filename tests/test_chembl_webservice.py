@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from chembl_stub import ChemblStub, Fault
+
 from paintassay import chembl_webservice
 from paintassay.chembl_schema import create_database
 from paintassay.chembl_sqlite import extract_activities

@@ -1,6 +1,7 @@
 """The code digest changes with the code a script reaches, and with nothing else."""
 
 import pytest
+
 from paintassay.code_digest import code_digest
 
 SCRIPT = """

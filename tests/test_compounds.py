@@ -4,6 +4,7 @@ import gzip
 
 import pandas as pd
 import pytest
+
 from paintassay import tables
 from paintassay.compounds import (
     assign_keys,

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem, rdBase
+from rdkit.Chem.rdMolDescriptors import CalcMolFormula
+
 from paintassay.chembl_schema import create_database
 from paintassay.demo_chembl import COMMENT_ASSAYS, VALUE_ASSAYS, demo_chembl_tables
 from paintassay.demo_library import REPEATED_DRUGS, UNREADABLE, demo_library
-from rdkit import Chem, rdBase
-from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
 RESOURCES = Path(__file__).parents[1] / "workflow/resources"
 SEED = 1

@@ -9,7 +9,9 @@ import yaml
 from conftest import ROOT
 
 SCRIPTS = ROOT / "workflow" / "scripts"
-RULE = re.compile(r"^ *rule (\w+):\n(.*?)(?=^ *rule |^if |\Z)", re.M | re.S)
+RULE = re.compile(
+    r"^ *(?:rule|checkpoint) (\w+):\n(.*?)(?=^ *(?:rule|checkpoint) |^if |\Z)", re.M | re.S
+)
 RULES = {
     name: body
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
@@ -22,15 +24,22 @@ PACKAGES = {
     "adbc_driver_sqlite": ("adbc-driver-sqlite", "adbc-driver-sqlite"),
     "chembl_structure_pipeline": ("chembl_structure_pipeline", "chembl-structure-pipeline"),
     "chembl_webresource_client": ("chembl_webresource_client", "chembl-webresource-client"),
+    "PIL": ("pillow", "pillow"),
+    "fsspec": ("fsspec", "fsspec"),
+    "imagecodecs": ("imagecodecs", "imagecodecs"),
     "matplotlib": ("matplotlib-base", "matplotlib"),
     "numpy": ("numpy", "numpy"),
     "pandas": ("pandas", "pandas"),
     "pyarrow": ("pyarrow", "pyarrow"),
     "rdkit": ("rdkit", "rdkit"),
     "requests": ("requests", "requests"),
+    "s3fs": ("s3fs", "s3fs"),
     "scipy": ("scipy", "scipy"),
+    "tifffile": ("tifffile", "tifffile"),
     "urllib3": ("urllib3", "urllib3"),
 }
+# What a package loads by itself when it meets s3:// or a compressed TIFF.
+LOADED_BY = {"fsspec": ["s3fs"], "tifffile": ["imagecodecs"]}
 LOCKED = dict(
     line.split("==")
     for line in (ROOT / "requirements.txt").read_text().splitlines()
@@ -63,6 +72,7 @@ def imported(path, seen):
             if local.is_file():
                 names |= imported(local, seen)
             names.add(module.split(".")[0])
+    names |= {each for name in names for each in LOADED_BY.get(name, [])}
     return names - set(sys.stdlib_module_names) - {"paintassay"}
 
 
@@ -79,8 +89,8 @@ def test_every_rule_names_all_it_needs(rule):
     # Rule, script, log, benchmark and digest go by one name.
     assert f'"../scripts/{rule}.py"' in body
     assert f'code=code("{rule}")' in body
-    assert re.search(rf"/logs/{rule}(/{{{{chunk}}}})?\.log", body)
-    assert re.search(rf"/benchmarks/{rule}(/{{{{chunk}}}})?\.tsv", body)
+    assert re.search(rf"/logs/{rule}(/{{{{(chunk|plate)}}}})?\.log", body)
+    assert re.search(rf"/benchmarks/{rule}(/{{{{(chunk|plate)}}}})?\.tsv", body)
 
 
 @pytest.mark.parametrize("rule", RULES)

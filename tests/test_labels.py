@@ -10,6 +10,7 @@ import pytest
 import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from paintassay import tables
 from paintassay.errors import InputError
 from paintassay.label_matrix import (

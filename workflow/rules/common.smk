@@ -29,3 +29,30 @@ RESULTS = config["results"].rstrip("/")
 def code(rule_name):
     """Digest of the code that a rule's script reaches; as a param it reruns the rule."""
     return code_digest(SCRIPTS / f"{rule_name}.py", SCRIPTS / "paintassay")
+
+
+IMAGES = config["images"]
+
+
+def of_all_plates(pattern):
+    """Files of every plate, as an input function: plates are known once they are listed."""
+
+    def files(wildcards):
+        lines = Path(checkpoints.list_plates.get().output.plates).read_text().splitlines()
+        return expand(pattern, plate=lines[1:])
+
+    return files
+
+
+def local_or_nothing(place):
+    """A path as an input; a URL is no file that could be looked at, and null is nothing."""
+    return [] if place is None or "://" in place else place
+
+
+def plate_files(wildcards):
+    """What lies on this machine of a plate in Bray's layout, so that a new archive is noticed."""
+    ending = {"bray_zip": ".zip", "bray_folder": ""}.get(IMAGES["layout"])
+    if ending is None or "://" in IMAGES["root"]:
+        return local_or_nothing(IMAGES["root"])
+    paths = [f"{IMAGES['root']}/{wildcards.plate}-{each}{ending}" for each in IMAGES["channels"]]
+    return [path for path in paths if Path(path).exists()]

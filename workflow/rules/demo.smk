@@ -1,7 +1,8 @@
-# The embedded demo screen: a library of known drugs and a small ChEMBL, made up from a seed.
+# The embedded demo screen, made up from a seed: a library of known drugs, a small ChEMBL, and
+# plates of drawn cells with plate maps, single-cell tables and well profiles.
 #
 # in:  workflow/resources/demo_drugs.csv, workflow/resources/chembl_schema.sql
-# out: {results}/screen/library.csv, {results}/screen/chembl.db (see config/demo.yaml)
+# out: {results}/screen/ (see config/demo.yaml)
 
 
 rule build_demo_library:
@@ -46,3 +47,30 @@ rule build_demo_chembl:
         code=code("build_demo_chembl"),
     script:
         "../scripts/build_demo_chembl.py"
+
+
+rule build_demo_screen:
+    input:
+        library=rules.build_demo_library.output.library,
+    output:
+        images=directory(f"{RESULTS}/screen/images"),
+        single_cells=directory(f"{RESULTS}/screen/single_cells"),
+        profiles=directory(f"{RESULTS}/screen/profiles"),
+        barcode_platemap=f"{RESULTS}/screen/barcode_platemap.csv",
+        platemap_folder=directory(f"{RESULTS}/screen/platemap"),
+    log:
+        f"{RESULTS}/logs/build_demo_screen.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/build_demo_screen.tsv"
+    conda:
+        "../../envs/images.yaml"
+    # A process a plate.
+    threads: len(config["demo"]["plates"])
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        **config["demo"],
+        code=code("build_demo_screen"),
+    script:
+        "../scripts/build_demo_screen.py"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+
 from paintassay.chembl_schema import create_database
 from paintassay.demo_chembl import demo_chembl_tables
 from paintassay.logs import logged_to

@@ -1,6 +1,7 @@
 """Write the compound library of the demo screen."""
 
 import pandas as pd
+
 from paintassay.demo_library import demo_library
 from paintassay.files import atomic_path
 from paintassay.logs import logged_to

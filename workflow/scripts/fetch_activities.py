@@ -1,6 +1,7 @@
 """Fetch the activities of one chunk of the library from ChEMBL's web service."""
 
 import numpy as np
+
 from paintassay import tables
 from paintassay.chembl_webservice import fetch_compounds
 from paintassay.logs import logged_to

@@ -1,0 +1,246 @@
+"""Plates through the workflow: real views from their own layouts, damage, and what is missing."""
+
+import json
+import os
+import re
+import shutil
+import time
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import DEMO, snakemake
+
+from paintassay.tiff import read_plane
+
+BRAY = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
+
+
+def published(pixels, clip_percent=0.0028):
+    """The published conversion in float64: clip at the n-th largest pixel, scale to 8 bits."""
+    number = round(pixels.size * clip_percent / 100)
+    threshold = np.sort(pixels, axis=None)[-number]
+    scaled = np.minimum(pixels.astype(np.float64) * 256 / threshold, 255)
+    return np.trunc(scaled).astype(np.uint8), int(threshold)
+
+
+def run_images(folder, config, *arguments):
+    """Run the target images on a folder of plates; the folder of its results."""
+    (folder / "library.csv").write_text("compound_id,smiles\naspirin,CC(=O)Oc1ccccc1C(O)=O\n")
+    wells = config.pop("wells")
+    wells.to_csv(folder / "wells.csv", index=False)
+    whole = {
+        "compounds": {"table": "library.csv"},
+        "plates": {"wells": "wells.csv", "barcode_platemap": None, "platemap_folder": None},
+        "images": config,
+    }
+    run = snakemake(folder, whole, "images", *arguments)
+    assert run.returncode == 0, run.stderr[-6000:]
+    return folder / "results" / "images"
+
+
+def wells_of(plate, *names):
+    return pd.DataFrame({"plate": plate, "well": names, "compound_id": "aspirin"})
+
+
+def check_pixels(results, plate, channels, raw):
+    """Every pixel and threshold against the published formula; `raw` by (well, site)."""
+    views = pd.read_parquet(results / "views.parquet")
+    shard = np.load(results / "shards" / f"{plate}.npy", mmap_mode="r", allow_pickle=False)
+    assert set(zip(views["well"], views["site"], strict=True)) == set(raw)
+    assert shard.shape[:2] == (len(raw), len(channels))
+    for view in views.itertuples():
+        for place, channel in enumerate(channels):
+            expected, threshold = published(raw[view.well, view.site][channel])
+            np.testing.assert_array_equal(shard[view.row, place], expected)
+            assert getattr(view, f"threshold_{channel}") == threshold
+    return views
+
+
+@pytest.fixture(scope="module")
+def bray_view(shared_data):
+    """The real Bray view: file by name in its archive, and raw pixels by channel."""
+    folder = shared_data / "cloome_bray2017"
+    names = json.loads((folder / "original_names.json").read_text())
+    raw = {channel: read_plane((folder / f"{channel}.tif").read_bytes())[0] for channel in BRAY}
+    return {name: folder / f"{channel}.tif" for channel, name in names.items()}, raw
+
+
+@pytest.mark.parametrize("layout", ["bray_zip", "bray_folder"])
+def test_real_bray_view(bray_view, tmp_path, layout):
+    files, raw = bray_view
+    for name, source in files.items():
+        folder = tmp_path / "plates"
+        folder.mkdir(exist_ok=True)
+        if layout == "bray_zip":
+            with zipfile.ZipFile(folder / f"{name.split('/')[0]}.zip", "w") as archive:
+                archive.write(source, name, zipfile.ZIP_DEFLATED)
+        else:
+            (folder / name).parent.mkdir()
+            shutil.copy(source, folder / name)
+    results = run_images(
+        tmp_path,
+        {
+            "layout": layout,
+            "root": "plates",
+            "check_tags": "strict",
+            "wells": wells_of("24279", "A01"),
+        },
+    )
+    views = check_pixels(results, "24279", BRAY, {("A01", 1): raw})
+    thresholds = views[[f"threshold_{channel}" for channel in BRAY]].iloc[0]
+    assert thresholds.tolist() == [2681, 2753, 4095, 4095, 2527]
+    quality = pd.read_parquet(results / "quality.parquet")
+    assert len(quality) == 5
+    for picture in ("quality", "contact_sheet", "montage"):
+        assert (results / "pictures" / f"24279.{picture}.png").stat().st_size > 10_000
+    wells = pd.read_parquet(results / "wells.parquet")
+    assert wells["inchikey"].tolist() == ["BSYNRYMUTXBXSQ-UHFFFAOYSA-N"]
+
+
+def test_real_bbbc022_planes(shared_data, tmp_path):
+    """Seven planes of another screen on the same microscope: one channel, two wells and more."""
+    folder = tmp_path / "plates" / "20585-Hoechst"
+    folder.mkdir(parents=True)
+    raw = {}
+    for source in (shared_data / "bbbc022_nfme").glob("*.tif"):
+        shutil.copy(source, folder)
+        well, site = re.search(r"_([A-P]\d\d)_s(\d)_", source.name).groups()
+        raw[well, int(site)] = {"Hoechst": read_plane(source.read_bytes())[0]}
+    assert len(raw) == 7
+    results = run_images(
+        tmp_path,
+        {
+            "layout": "bray_folder",
+            "root": "plates",
+            "channels": ["Hoechst"],
+            "wells": wells_of("20585", *{well for well, _ in raw}),
+        },
+    )
+    check_pixels(results, "20585", ["Hoechst"], raw)
+
+
+def test_real_jump_view(shared_data, tmp_path):
+    """Another microscope: 1080 x 1080, LZW, 16 bits, six channels, a load_data table."""
+    channels = ["DNA", "RNA", "ER", "AGP", "Mito", "Brightfield"]
+    source = shared_data / "jump_pe2loaddata" / "Version1"
+    row = pd.read_csv(source / "load_data_version1.csv").iloc[0]
+    raw = {
+        channel: read_plane((source / "images" / row[f"FileName_Orig{channel}"]).read_bytes())[0]
+        for channel in channels
+    }
+    results = run_images(
+        tmp_path,
+        {
+            "layout": "load_data",
+            "root": str(source / "load_data_version1.csv"),
+            "path_prefix": {"tests/data/Version1/images": str(source / "images")},
+            "channels": channels,
+            "bits": 16,
+            "wells": wells_of("BR00121482", "A01"),
+        },
+    )
+    check_pixels(results, "BR00121482", channels, {("A01", 1): raw})
+    shard = np.load(results / "shards" / "BR00121482.npy", mmap_mode="r", allow_pickle=False)
+    assert shard.shape == (1, 6, 1080, 1080)
+
+
+def test_plates_in_an_object_store_give_the_same_shards(demo, tmp_path, s3_bucket):
+    """Archives are read where they lie, unsigned, by range; nothing is downloaded whole."""
+    for archive in (demo / "screen" / "images").glob("DEMO1-*.zip"):
+        s3_bucket.upload_file(str(archive), "gallery", f"plates/{archive.name}")
+    layout = pd.read_parquet(demo / "images" / "wells.parquet")
+    wells = layout.loc[layout["plate"] == "DEMO1", ["plate", "well", "compound_id"]]
+    results = run_images(tmp_path, {"root": "s3://gallery/plates", "wells": wells})
+    shard, local = (folder / "shards" / "DEMO1.npy" for folder in (results, demo / "images"))
+    assert shard.read_bytes() == local.read_bytes()
+    assert not list(tmp_path.rglob("*.zip"))
+
+
+# The demo screen
+
+
+def test_demo_goes_to_the_dataset(demo):
+    views = pd.read_parquet(demo / "dataset" / "views.parquet")
+    summary = json.loads((demo / "dataset" / "summary.json").read_text())
+    assert summary["compounds_with_labels_and_views"] == summary["compounds_with_labels"] == 97
+    labelled = views[views["labelled"]]
+    assert len(labelled) == summary["views_labelled"] > 300
+    for split in ("split_1", "split_2", "split_3"):
+        # All views of a compound are in one part; nobody else has a part.
+        assert (labelled.groupby("inchikey")[split].nunique() == 1).all()
+        assert labelled[split].notna().all()
+        assert views.loc[~views["labelled"], split].isna().all()
+        shares = labelled.drop_duplicates("inchikey")[split].value_counts()
+        targets = {"train": 0.7 * 97, "validation": 0.1 * 97, "test": 0.2 * 97}
+        assert all(abs(shares[part] - target) <= 1 for part, target in targets.items())
+
+    # What the simulator left out is exactly what is missing.
+    missing = pd.read_csv(demo / "images" / "missing.csv")
+    lost = pd.read_csv(demo / "images" / "lost_views.csv")
+    assert (missing["problem"] == "no image of this site").sum() == 4
+    assert lost["problem"].tolist() == ["channel missing"] * 2
+    # Quality control finds the one blurred and the one saturated view of each plate.
+    quality = pd.read_parquet(demo / "images" / "quality.parquet")
+    for flag in ("blurred", "saturated"):
+        flagged = quality[quality["flags"].str.contains(flag)]
+        assert set(flagged["plate"]) == {"DEMO1", "DEMO2"}, flag
+
+    features = np.load(demo / "dataset" / "features.npy", allow_pickle=False)
+    wells = pd.read_parquet(demo / "dataset" / "feature_wells.parquet")
+    names = (demo / "dataset" / "feature_names.txt").read_text().split()
+    assert features.shape == (len(wells), len(names))
+    assert np.isfinite(features).all()
+    cells = pd.read_parquet(demo / "dataset" / "cells" / "DEMO1.parquet")
+    assert len(cells) > 2000
+    seen = views[views["plate"] == "DEMO1"][["well", "site"]].drop_duplicates()
+    assert len(cells[["well", "site"]].drop_duplicates().merge(seen)) == len(seen)
+
+
+def test_verification_finds_a_flipped_byte(project):
+    run = snakemake(project, DEMO, "verify_shards", root=project)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "Finished jobid" in run.stderr
+    shard = project / "results" / "demo" / "images" / "shards" / "DEMO2.npy"
+    stamp = shard.stat()
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    try:
+        shard.write_bytes(content)
+        run = snakemake(project, DEMO, "verify_shards", root=project)
+        assert run.returncode != 0
+        assert re.search(r"^Error: .*: 1 of \d+ views are damaged", run.stderr, re.M)
+        assert re.search(
+            r"DEMO2 +[A-P]\d\d +\d +DEMO2.npy +\d+ .*do not fit", run.stderr
+        )
+    finally:
+        content[len(content) // 2] ^= 1
+        shard.write_bytes(content)
+        os.utime(shard, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+def test_screen_of_406_plates_is_planned_quickly(tmp_path):
+    """The plan of the whole published screen, once its plates are listed."""
+    plates = [str(number) for number in range(24_000, 24_406)]
+    folder = tmp_path / "plates"
+    folder.mkdir()
+    for plate in plates:
+        for channel in BRAY:
+            (folder / f"{plate}-{channel}.zip").touch()
+    (tmp_path / "library.csv").write_text("compound_id,smiles\naspirin,CC(=O)Oc1ccccc1C(O)=O\n")
+    wells_of("24000", "A01").to_csv(tmp_path / "wells.csv", index=False)
+    config = {
+        "compounds": {"table": "library.csv"},
+        "plates": {"wells": "wells.csv", "barcode_platemap": None, "platemap_folder": None},
+        "images": {"root": "plates"},
+    }
+    listed = snakemake(tmp_path, config, "results/images/plates.csv")
+    assert listed.returncode == 0, listed.stderr[-3000:]
+    started = time.monotonic()
+    run = snakemake(tmp_path, config, "images", "--dry-run", "--quiet", "rules")
+    took = time.monotonic() - started
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert re.search(r"^convert_plate +406$", run.stdout + run.stderr, re.M)
+    # Not a benchmark: a plan that grows with the images would take minutes.
+    assert took < 30

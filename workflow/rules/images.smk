@@ -1,0 +1,214 @@
+# From raw plates to checksummed 8-bit shards, with quality control and an account of what is
+# missing. One job a plate; raw files are read where they lie and never kept.
+#
+# in:  images.root, plates, {results}/compounds/library.parquet
+# out: {results}/images/
+
+PLATES = config["plates"]
+
+
+wildcard_constraints:
+    plate=r"[^/]+",
+
+
+checkpoint list_plates:
+    input:
+        root=local_or_nothing(IMAGES["root"]),
+    output:
+        plates=f"{RESULTS}/images/plates.csv",
+    log:
+        f"{RESULTS}/logs/list_plates.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/list_plates.tsv"
+    conda:
+        "../../envs/images.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        layout=IMAGES["layout"],
+        root=IMAGES["root"],
+        channels=IMAGES["channels"],
+        code=code("list_plates"),
+    script:
+        "../scripts/list_plates.py"
+
+
+rule read_wells:
+    input:
+        barcode_platemap=PLATES["barcode_platemap"] if PLATES["wells"] is None else [],
+        platemap_folder=PLATES["platemap_folder"] if PLATES["wells"] is None else [],
+        wells=local_or_nothing(PLATES["wells"]),
+        library=rules.build_compounds.output.library,
+    output:
+        wells=f"{RESULTS}/images/wells.parquet",
+        unmatched=f"{RESULTS}/images/unmatched_compound_ids.csv",
+    log:
+        f"{RESULTS}/logs/read_wells.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/read_wells.tsv"
+    conda:
+        "../../envs/images.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        controls=PLATES["controls"],
+        code=code("read_wells"),
+    script:
+        "../scripts/read_wells.py"
+
+
+rule index_plate:
+    input:
+        files=plate_files,
+    output:
+        index=f"{RESULTS}/images/index/{{plate}}.parquet",
+        lost=f"{RESULTS}/images/index/{{plate}}.lost.csv",
+    log:
+        f"{RESULTS}/logs/index_plate/{{plate}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/index_plate/{{plate}}.tsv"
+    conda:
+        "../../envs/images.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        layout=IMAGES["layout"],
+        root=IMAGES["root"],
+        path_prefix=IMAGES["path_prefix"],
+        channels=IMAGES["channels"],
+        code=code("index_plate"),
+    script:
+        "../scripts/index_plate.py"
+
+
+rule convert_plate:
+    input:
+        index=rules.index_plate.output.index,
+        wells=rules.read_wells.output.wells if IMAGES["wanted"] == "labelled" else [],
+        labels=rules.build_label_matrix.output.compounds if IMAGES["wanted"] == "labelled" else [],
+    output:
+        shard=f"{RESULTS}/images/shards/{{plate}}.npy",
+        views=f"{RESULTS}/images/plates/{{plate}}.views.parquet",
+        lost=f"{RESULTS}/images/plates/{{plate}}.lost.csv",
+        quality=f"{RESULTS}/images/plates/{{plate}}.quality.parquet",
+    log:
+        f"{RESULTS}/logs/convert_plate/{{plate}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/convert_plate/{{plate}}.tsv"
+    conda:
+        "../../envs/images.yaml"
+    # Views are independent; beyond eight threads the disk is the limit.
+    threads: 8
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        channels=IMAGES["channels"],
+        bits=IMAGES["bits"],
+        clip_percent=IMAGES["clip_percent"],
+        illumination=IMAGES["illumination"],
+        # YAML reads a bare off as false.
+        check_tags=IMAGES["check_tags"] or "off",
+        max_lost=IMAGES["max_lost"],
+        code=code("convert_plate"),
+    script:
+        "../scripts/convert_plate.py"
+
+
+rule collect_views:
+    input:
+        index=of_all_plates(rules.index_plate.output.index),
+        index_lost=of_all_plates(rules.index_plate.output.lost),
+        views=of_all_plates(rules.convert_plate.output.views),
+        lost=of_all_plates(rules.convert_plate.output.lost),
+        quality=of_all_plates(rules.convert_plate.output.quality),
+        shards=of_all_plates(rules.convert_plate.output.shard),
+    output:
+        views=f"{RESULTS}/images/views.parquet",
+        lost=f"{RESULTS}/images/lost_views.csv",
+        missing=f"{RESULTS}/images/missing.csv",
+        quality=f"{RESULTS}/images/quality.parquet",
+    log:
+        f"{RESULTS}/logs/collect_views.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect_views.tsv"
+    conda:
+        "../../envs/images.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        channels=IMAGES["channels"],
+        limits=config["quality"]["limits"],
+        code=code("collect_views"),
+    script:
+        "../scripts/collect_views.py"
+
+
+rule draw_plate:
+    input:
+        shard=rules.convert_plate.output.shard,
+        views=rules.convert_plate.output.views,
+        quality=rules.convert_plate.output.quality,
+        wells=rules.read_wells.output.wells,
+    output:
+        heat_maps=f"{RESULTS}/images/pictures/{{plate}}.quality.png",
+        contact_sheet=f"{RESULTS}/images/pictures/{{plate}}.contact_sheet.png",
+        montage=f"{RESULTS}/images/pictures/{{plate}}.montage.png",
+    log:
+        f"{RESULTS}/logs/draw_plate/{{plate}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_plate/{{plate}}.tsv"
+    conda:
+        "../../envs/images.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        channels=IMAGES["channels"],
+        limits=config["quality"]["limits"],
+        pixel_size_um=IMAGES["pixel_size_um"],
+        code=code("draw_plate"),
+    script:
+        "../scripts/draw_plate.py"
+
+
+rule check_shards:
+    input:
+        views=rules.collect_views.output.views,
+        shards=of_all_plates(rules.convert_plate.output.shard),
+    output:
+        # Does not stay: whoever asks again wants the bytes read again.
+        report=temp(f"{RESULTS}/images/damaged_views.csv"),
+    log:
+        f"{RESULTS}/logs/check_shards.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/check_shards.tsv"
+    conda:
+        "../../envs/images.yaml"
+    # Reading and hashing; the disk is the limit.
+    threads: 8
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        code=code("check_shards"),
+    script:
+        "../scripts/check_shards.py"
+
+
+rule verify_shards:
+    input:
+        rules.check_shards.output.report,
+    localrule: True
+
+
+rule images:
+    input:
+        rules.collect_views.output,
+        rules.read_wells.output,
+        of_all_plates(rules.draw_plate.output.heat_maps),
+    localrule: True

@@ -1,0 +1,31 @@
+"""Draw the plates of the demo screen, with plate maps, single-cell tables and well profiles."""
+
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+
+from paintassay.demo_plates import plate_layout, write_plate_maps
+from paintassay.demo_screen import write_plate
+from paintassay.logs import logged_to
+
+with logged_to(snakemake.log[0]):
+    params = snakemake.params
+    folder = Path(snakemake.output.images).parent
+    library = pd.read_csv(snakemake.input.library, keep_default_na=False)
+    wells = plate_layout(library, params.plates, params.seed)
+    draw = partial(
+        write_plate,
+        folder,
+        wells=wells,
+        seed=params.seed,
+        sites=params.sites,
+        height=params.height,
+        width=params.width,
+    )
+    # Forked, because a spawned process would run this script once more.
+    with ProcessPoolExecutor(snakemake.threads, mp_context=get_context("fork")) as pool:
+        list(pool.map(draw, params.plates))
+    write_plate_maps(folder, wells)

@@ -1,0 +1,57 @@
+"""Collect the views of all plates, flag their quality, and list what is missing."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from paintassay import tables
+from paintassay.errors import InputError
+from paintassay.image_tables import LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
+from paintassay.logs import logged_to
+from paintassay.quality import flag, missing
+from paintassay.shards import read_shape
+
+
+def together(paths, read):
+    """The tables of all plates as one."""
+    return pd.concat([read(path) for path in paths], ignore_index=True)
+
+
+def check_frames(shards, index):
+    """Views of one screen must have one size, or no network could take them together."""
+    frames = {path: read_shape(path)[2:] for path in shards}
+    first, *others = frames
+    for other in others:
+        if frames[other] != frames[first]:
+            sizes = []
+            for path in (first, other):
+                of_plate = index[index["plate"] == Path(path).stem].iloc[0]
+                name = of_plate["member"] if pd.notna(of_plate["member"]) else of_plate["place"]
+                sizes.append("{1} x {0} of {2}".format(*frames[path], name))
+            raise InputError(
+                "images",
+                f"views of different size: {sizes[0]} and {sizes[1]}",
+                "put plates of another size into a study of their own",
+            )
+
+
+with logged_to(snakemake.log[0]):
+    files, channels, output = snakemake.input, snakemake.params.channels, snakemake.output
+    schema = views_schema(channels)
+    views = together(files.views, lambda path: tables.read_parquet(path, schema).to_pandas())
+    index = together(files.index, lambda path: tables.read_parquet(path, PLATE_INDEX).to_pandas())
+    check_frames(files.shards, index)
+    quality = together(files.quality, lambda path: tables.read_parquet(path, QUALITY).to_pandas())
+    lost = together(
+        [*files.index_lost, *files.lost], lambda path: tables.read_csv(path, LOST_VIEWS)
+    )
+    by_view = ["plate", "well", "site"]
+    absent = missing(index, views, channels)
+    # What is lost has its reason in that table; here is what nobody has seen.
+    known = pd.MultiIndex.from_frame(lost[by_view])
+    absent = absent[~pd.MultiIndex.from_frame(absent[by_view]).isin(known)]
+
+    tables.write_parquet(views, output.views, schema)
+    tables.write_parquet(flag(quality, snakemake.params.limits), output.quality, QUALITY)
+    tables.write_csv(lost.sort_values([*by_view, "channel"]), output.lost, LOST_VIEWS)
+    tables.write_csv(absent, output.missing, LOST_VIEWS)

@@ -1,0 +1,49 @@
+"""Convert the images of one plate to its shard, and measure their quality."""
+
+import numpy as np
+import pandas as pd
+
+from paintassay import tables
+from paintassay.convert import convert_plate
+from paintassay.errors import InputError
+from paintassay.image_tables import (
+    LOST_VIEWS,
+    PLATE_INDEX,
+    PLATED_WELLS,
+    QUALITY,
+    views_schema,
+)
+from paintassay.logs import logged_to
+
+with logged_to(snakemake.log[0]):
+    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    plate = snakemake.wildcards.plate
+    index = tables.read_parquet(files.index, PLATE_INDEX).to_pandas()
+    if files.labels:
+        wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
+        labelled = pd.read_csv(files.labels)["INCHIKEY"]
+        wanted = wells["inchikey"].isin(labelled) | (wells["role"] != "treatment")
+        index = index.merge(wells.loc[wanted, ["plate", "well"]], on=["plate", "well"])
+    illumination = {}
+    for channel in params.channels if params.illumination else []:
+        path = params.illumination.format(plate=plate, channel=channel)
+        try:
+            illumination[channel] = np.load(path, allow_pickle=False).astype(np.float32)
+        except (OSError, ValueError) as error:
+            raise InputError(path, f"cannot be read: {error}", "see images.illumination") from error
+
+    views, lost, quality = convert_plate(
+        index,
+        params.channels,
+        params.clip_percent,
+        output.shard,
+        snakemake.threads,
+        maximum_bits=params.bits,
+        check_tags=params.check_tags,
+        illumination=illumination,
+        max_lost=params.max_lost,
+    )
+
+    tables.write_parquet(views, output.views, views_schema(params.channels))
+    tables.write_csv(lost, output.lost, LOST_VIEWS)
+    tables.write_parquet(quality, output.quality, QUALITY)

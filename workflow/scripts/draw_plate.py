@@ -1,0 +1,59 @@
+"""Draw a plate: heat maps of its quality, a contact sheet, and one view channel by channel."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from paintassay import figures, pictures, tables
+from paintassay.image_tables import PLATED_WELLS, QUALITY
+from paintassay.logs import logged_to
+from paintassay.quality import flag, summarise_plate
+from paintassay.views import Views
+
+MEASURES = ["focus_slope", "saturated", "mean", "flagged"]
+# Wells on the contact sheet: some controls first, then treatments from all over the plate.
+CONTROLS, TREATMENTS = 6, 36
+
+
+def spread(wells, number):
+    """So many rows of a table, evenly spread over it."""
+    return wells.iloc[np.unique(np.linspace(0, len(wells) - 1, number).round().astype(int))]
+
+
+with logged_to(snakemake.log[0]):
+    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    plate = snakemake.wildcards.plate
+    manifest = pd.read_parquet(files.views)
+    quality = tables.read_parquet(files.quality, QUALITY).to_pandas()
+    wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
+
+    summary = summarise_plate(flag(quality, params.limits))
+    heat_maps = pictures.plate_heat_maps(summary, plate, MEASURES)
+    one_site = manifest.drop_duplicates(["plate", "well"]).merge(
+        wells, on=["plate", "well"], how="left"
+    )
+    control = one_site["role"] == "negative_control"
+    sheet = pd.concat(
+        [
+            spread(one_site[control], min(CONTROLS, control.sum())),
+            spread(one_site[~control], min(TREATMENTS, (~control).sum())),
+        ]
+    )
+    views = Views(sheet, Path(files.shard).parent)
+    names = [
+        " ".join(pair) for pair in zip(sheet["well"], sheet["compound_id"].fillna("?"), strict=True)
+    ]
+    contact_sheet = pictures.contact_sheet(
+        views, names, params.channels, pixel_size_um=params.pixel_size_um, title=f"Plate {plate}"
+    )
+    montage = pictures.montage(
+        views[0],
+        params.channels,
+        params.pixel_size_um,
+        title=f"Plate {plate}, {names[0]}, site {sheet['site'].iloc[0]}",
+    )
+
+    figures.save_figure(heat_maps, output.heat_maps)
+    pictures.save_picture(contact_sheet, output.contact_sheet)
+    pictures.save_picture(montage, output.montage)

@@ -1,0 +1,23 @@
+"""Read the features of wells as one matrix."""
+
+import numpy as np
+
+from paintassay import tables
+from paintassay.features import PROFILE_PROBLEMS, read_profiles
+from paintassay.files import atomic_path, write_text
+from paintassay.image_tables import FEATURE_WELLS
+from paintassay.logs import logged_to
+
+with logged_to(snakemake.log[0]):
+    output = snakemake.output
+    # One file may hold several plates.
+    paths = list(dict.fromkeys(snakemake.input.tables))
+    metadata, features, names, problems = read_profiles(
+        paths, max_missing=snakemake.params.max_missing
+    )
+
+    with atomic_path(output.features) as temporary, temporary.open("wb") as file:
+        np.save(file, features, allow_pickle=False)
+    tables.write_parquet(metadata, output.wells, FEATURE_WELLS)
+    write_text("\n".join(names) + "\n", output.names)
+    tables.write_csv(problems, output.problems, PROFILE_PROBLEMS)
