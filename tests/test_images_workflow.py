@@ -211,9 +211,7 @@ def test_verification_finds_a_flipped_byte(project):
         run = snakemake(project, DEMO, "verify_shards", root=project)
         assert run.returncode != 0
         assert re.search(r"^Error: .*: 1 of \d+ views are damaged", run.stderr, re.M)
-        assert re.search(
-            r"DEMO2 +[A-P]\d\d +\d +DEMO2.npy +\d+ .*do not fit", run.stderr
-        )
+        assert re.search(r"DEMO2 +[A-P]\d\d +\d +DEMO2.npy +\d+ .*do not fit", run.stderr)
     finally:
         content[len(content) // 2] ^= 1
         shard.write_bytes(content)

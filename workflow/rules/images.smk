@@ -27,7 +27,7 @@ checkpoint list_plates:
         runtime=30,
     params:
         layout=IMAGES["layout"],
-        root=IMAGES["root"],
+        url=IMAGES["root"] if "://" in IMAGES["root"] else None,
         channels=IMAGES["channels"],
         code=code("list_plates"),
     script:

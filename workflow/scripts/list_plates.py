@@ -9,6 +9,7 @@ from paintassay.logs import logged_to
 
 with logged_to(snakemake.log[0]):
     params = snakemake.params
-    plates = pd.DataFrame({"plate": list_plates(params.layout, params.root, params.channels)})
+    root = params.url or snakemake.input.root
+    plates = pd.DataFrame({"plate": list_plates(params.layout, root, params.channels)})
 
     tables.write_csv(plates, snakemake.output.plates, PLATES)
