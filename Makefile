@@ -26,6 +26,7 @@ lint: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench_labels.py
 	$(BIN)/python benchmarks/bench_images.py
+	$(BIN)/python benchmarks/bench_index.py
 	$(BIN)/python benchmarks/bench_reader.py
 
 ## lock: write requirements.txt anew from pyproject.toml

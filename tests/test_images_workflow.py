@@ -149,10 +149,10 @@ def test_real_jump_view(shared_data, tmp_path):
 def test_plates_in_an_object_store_give_the_same_shards(demo, tmp_path, s3_bucket):
     """Archives are read where they lie, unsigned, by range; nothing is downloaded whole."""
     for archive in (demo / "screen" / "images").glob("DEMO1-*.zip"):
-        s3_bucket.upload_file(str(archive), "gallery", f"plates/{archive.name}")
+        s3_bucket.upload_file(str(archive), "gallery", f"screen/{archive.name}")
     layout = pd.read_parquet(demo / "images" / "wells.parquet")
     wells = layout.loc[layout["plate"] == "DEMO1", ["plate", "well", "compound_id"]]
-    results = run_images(tmp_path, {"root": "s3://gallery/plates", "wells": wells})
+    results = run_images(tmp_path, {"root": "s3://gallery/screen", "wells": wells})
     shard, local = (folder / "shards" / "DEMO1.npy" for folder in (results, demo / "images"))
     assert shard.read_bytes() == local.read_bytes()
     assert not list(tmp_path.rglob("*.zip"))
