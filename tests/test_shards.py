@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paintassay.errors import InputError
-from paintassay.shards import new_shard, verify_manifest, verify_shard
+from paintassay.shards import check_frames, new_shard, verify_manifest, verify_shard
 
 SHAPE = (7, 3, 5, 4)
 PIXELS = np.random.default_rng(1).integers(0, 256, SHAPE, dtype=np.uint8)
@@ -243,3 +243,19 @@ def test_manifest_is_verified_view_by_view(tmp_path, monkeypatch):
         ("P4", "the pixels cannot be read or do not fit the checksum"): [6],
         ("P5", "the pixels cannot be read or do not fit the checksum"): [0],
     }
+
+
+def test_plates_of_different_size_are_an_error_that_names_the_files(tmp_path):
+    index = pd.DataFrame(
+        {
+            "plate": ["a", "b", "c"],
+            "place": ["a/1.tif", "b.zip", "c/1.tif"],
+            "member": [None, "b/1.tif", None],
+        }
+    )
+    paths = [tmp_path / f"{plate}.npy" for plate in "abc"]
+    for path, width in zip(paths, (6, 7, 6), strict=True):
+        np.save(path, np.zeros((1, 2, 4, width), np.uint8))
+    check_frames([paths[0], paths[2]], index)
+    with pytest.raises(InputError, match="6 x 4 in a/1.tif and 7 x 4 in b/1.tif"):
+        check_frames(paths, index)

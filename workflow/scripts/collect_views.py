@@ -1,38 +1,17 @@
 """Collect the views of all plates, flag their quality, and list what is missing."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from paintassay import tables
-from paintassay.errors import InputError
 from paintassay.image_tables import LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
 from paintassay.logs import logged_to
 from paintassay.quality import flag, missing
-from paintassay.shards import read_shape
+from paintassay.shards import check_frames
 
 
 def together(paths, read):
     """The tables of all plates as one."""
     return pd.concat([read(path) for path in paths], ignore_index=True)
-
-
-def check_frames(shards, index):
-    """Views of one screen must have one size, or no network could take them together."""
-    frames = {path: read_shape(path)[2:] for path in shards}
-    first, *others = frames
-    for other in others:
-        if frames[other] != frames[first]:
-            sizes = []
-            for path in (first, other):
-                of_plate = index[index["plate"] == Path(path).stem].iloc[0]
-                name = of_plate["member"] if pd.notna(of_plate["member"]) else of_plate["place"]
-                sizes.append("{1} x {0} of {2}".format(*frames[path], name))
-            raise InputError(
-                "images",
-                f"views of different size: {sizes[0]} and {sizes[1]}",
-                "put plates of another size into a study of their own",
-            )
 
 
 with logged_to(snakemake.log[0]):

@@ -244,6 +244,39 @@ def verify_shard(path, rows, digests, threads=1):
     return [row for row, good in zip(rows, whole, strict=True) if not good]
 
 
+def check_frames(paths, index):
+    """Make sure that the views of all plates have one size, or no network could take them together.
+
+    Parameters
+    ----------
+    paths : list of str or Path
+        Shards, named after their plates.
+    index : pandas.DataFrame
+        Columns of `image_tables.PLATE_INDEX`, for the message.
+
+    Raises
+    ------
+    InputError
+        Two plates differ; it names an image of each.
+    """
+    frames = {path: read_shape(path)[2:] for path in paths}
+    first, *others = frames
+    for other in others:
+        if frames[other] == frames[first]:
+            continue
+        examples = []
+        for path in (first, other):
+            image = index[index["plate"] == Path(path).stem].iloc[0]
+            name = image["member"] if isinstance(image["member"], str) else image["place"]
+            height, width = frames[path]
+            examples.append(f"{width} x {height} in {name}")
+        raise InputError(
+            "images",
+            f"views of different size: {' and '.join(examples)}",
+            "put plates of another size into a study of their own",
+        )
+
+
 def channel_names(columns):
     """Names of the channels in a manifest with these columns, in the order of the shards."""
     prefix = "threshold_"
