@@ -99,6 +99,28 @@ def test_real_bray_view(bray_view, tmp_path, layout):
     assert wells["inchikey"].tolist() == ["BSYNRYMUTXBXSQ-UHFFFAOYSA-N"]
 
 
+def test_plate_without_a_complete_view_costs_no_other_plate(bray_view, tmp_path):
+    """Four plates of the published screen have no complete site; an archive may be cut off."""
+    files, raw = bray_view
+    folder = tmp_path / "plates"
+    folder.mkdir()
+    for name, source in files.items():
+        channel = name.split("/")[0].partition("-")[2]
+        with zipfile.ZipFile(folder / f"24279-{channel}.zip", "w") as archive:
+            archive.write(source, name)
+        content = (folder / f"24279-{channel}.zip").read_bytes()
+        cut = content[: len(content) // 2] if channel == "Mito" else b""
+        (folder / f"24100-{channel}.zip").write_bytes(cut)
+    results = run_images(
+        tmp_path, {"layout": "bray_zip", "root": "plates", "wells": wells_of("24279", "A01")}
+    )
+    check_pixels(results, "24279", BRAY, {("A01", 1): raw})
+    lost = pd.read_csv(results / "lost_views.csv", dtype={"plate": str})
+    assert set(lost["plate"]) == {"24100"}
+    assert "archive cannot be read" in set(lost["problem"])
+    assert (results / "pictures" / "24100.contact_sheet.png").is_file()
+
+
 def test_real_bbbc022_planes(shared_data, tmp_path):
     """Seven planes of another screen on the same microscope: one channel, two wells and more."""
     folder = tmp_path / "plates" / "20585-Hoechst"

@@ -256,6 +256,9 @@ def test_plates_of_different_size_are_an_error_that_names_the_files(tmp_path):
     paths = [tmp_path / f"{plate}.npy" for plate in "abc"]
     for path, width in zip(paths, (6, 7, 6), strict=True):
         np.save(path, np.zeros((1, 2, 4, width), np.uint8))
-    check_frames([paths[0], paths[2]], index)
+    empty = tmp_path / "empty.npy"
+    np.save(empty, np.zeros((0, 2, 0, 0), np.uint8))
+    check_frames([empty], index)
+    check_frames([empty, paths[0], paths[2]], index)
     with pytest.raises(InputError, match="6 x 4 in a/1.tif and 7 x 4 in b/1.tif"):
         check_frames(paths, index)

@@ -1,5 +1,6 @@
 """Draw a plate: heat maps of its quality, a contact sheet, and one view channel by channel."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,10 @@ with logged_to(snakemake.log[0]):
     files, params, output = snakemake.input, snakemake.params, snakemake.output
     plate = snakemake.wildcards.plate
     manifest = pd.read_parquet(files.views)
+    if manifest.empty:
+        for path in output:
+            pictures.save_picture(pictures.no_views(f"Plate {plate}"), path)
+        sys.exit()
     quality = tables.read_parquet(files.quality, QUALITY).to_pandas()
     wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
 

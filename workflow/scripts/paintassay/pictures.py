@@ -349,6 +349,23 @@ def contact_sheet(views, names, channels, columns=6, cell_width=232, pixel_size_
     return canvas
 
 
+def no_views(title):
+    """Draw what there is to see of a plate without views: its name, and that there is nothing.
+
+    Parameters
+    ----------
+    title : str
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB.
+    """
+    image = Image.new("RGB", (640, 80), CANVAS)
+    ImageDraw.Draw(image).text((GAP, GAP), f"{title}: no complete view", fill=INK)
+    return image
+
+
 def save_picture(image, path):
     """Save a picture as PNG, atomically."""
     with atomic_path(path) as temporary:

@@ -259,9 +259,10 @@ def check_frames(paths, index):
     InputError
         Two plates differ; it names an image of each.
     """
-    frames = {path: read_shape(path)[2:] for path in paths}
-    first, *others = frames
-    for other in others:
+    shapes = {path: read_shape(path) for path in paths}
+    # A plate without a complete view has an empty shard, and that no size.
+    frames = {path: frame for path, (views, _, *frame) in shapes.items() if views}
+    for first, other in zip(frames, list(frames)[1:], strict=False):
         if frames[other] == frames[first]:
             continue
         examples = []
