@@ -34,6 +34,8 @@ lock: .venv/installed
 	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file requirements.txt pyproject.toml
+	# A CPU build's version has a suffix that other machines' builds lack.
+	sed -i.bak 's/+cpu$$//' requirements.txt && rm requirements.txt.bak
 
 clean:
 	rm -rf .venv results/demo .snakemake

@@ -1,0 +1,30 @@
+"""SC-CNN: GapNet for small squares around single cells."""
+
+from paintassay.models import check_side
+from paintassay.models.gapnet import GapNet
+
+INPUT = "cells"
+
+
+def build(channels, tasks, height, width, units=1024, dropout=0.0):
+    """GapNet without dilation, for crops of 96 x 96 pixels.
+
+    Hofmarcher et al. 2019, doi:10.1021/acs.jcim.8b00670, Methods: a wide receptive field harms
+    on such small images. As in the authors' code, the pooling of block 2 has no padding either;
+    without it the multiply-accumulates are those published, with it 10 % more. The blocks end
+    with (32, 24, 24), (64, 6, 6), (128, 3, 3) and (256, 3, 3).
+
+    Parameters
+    ----------
+    channels, tasks, units, dropout
+        As in `gapnet.GapNet`.
+    height, width : int
+        Size of a crop in pixels.
+
+    Raises
+    ------
+    InputError
+        A side of the crop is below 27 pixels.
+    """
+    check_side("sccnn", height, width, 27)
+    return GapNet(channels, tasks, units, dropout, dilations=(1, 1, 1), pool_padding=0)
