@@ -19,6 +19,7 @@ from paintassay.features import (
     PROFILE_PROBLEMS,
     read_profiles,
     split_columns,
+    standardise_features,
     standardise_wells,
 )
 
@@ -204,6 +205,20 @@ def test_standardised_in_blocks_of_wells(monkeypatch):
     whole = standardise_wells(features)
     monkeypatch.setattr("paintassay.features.WELLS_PER_BLOCK", 3)
     np.testing.assert_array_equal(standardise_wells(features), whole)
+
+
+def test_features_are_standardised_across_wells(monkeypatch):
+    monkeypatch.setattr("paintassay.features.WELLS_PER_BLOCK", 3)
+    # Areas, shares, and a feature that is always the same.
+    units = np.array([5000, 0.01, 1])
+    features = (np.random.default_rng(0).normal(10, 1, size=(7, 3)) * units).astype(np.float32)
+    features[:, 2] = 0.1
+    wide = features[:, :2].astype(np.float64)
+    expected = (wide - wide.mean(0)) / np.sqrt(((wide - wide.mean(0)) ** 2).mean(0))
+    standardised = standardise_features(features)
+    assert standardised.dtype == np.float32
+    np.testing.assert_allclose(standardised[:, :2], expected, atol=1e-5)
+    np.testing.assert_allclose(standardised[:, 2], 0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,29 @@ def standardise_wells(features):
     return standardised
 
 
+def standardise_features(features):
+    """Standardise each feature across all wells, so that units do not matter.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (wells, features)
+
+    Returns
+    -------
+    ndarray of float32, shape (wells, features)
+        (x - mean) / std of each column, std with n in the denominator; about 0 where all are equal.
+    """
+    mean = features.mean(axis=0, dtype=np.float64)
+    spread = features.std(axis=0, dtype=np.float64)
+    # Rounding can leave a spread where there is none.
+    spread[(features == features[:1]).all(axis=0)] = 1
+    standardised = np.empty_like(features, dtype=np.float32)
+    for start in range(0, len(features), WELLS_PER_BLOCK):
+        block = slice(start, start + WELLS_PER_BLOCK)
+        standardised[block] = (features[block] - mean) / spread
+    return standardised
+
+
 def _is_number(kind):
     return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
