@@ -1,0 +1,176 @@
+"""Pixels are standardised as published, and no two jobs get the same GPU."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from paintassay import devices
+from paintassay.devices import autocast, choose_devices, claim, standardise
+from paintassay.errors import InputError
+
+SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
+CPU = torch.device("cpu")
+
+HOLD = """
+import logging, sys
+from paintassay import devices
+logging.basicConfig(stream=sys.stdout, level="INFO", format="%(message)s")
+devices.WAIT_SECONDS = 0.05
+number, folder, names = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+print(*devices.claim(names, number, folder), flush=True)
+sys.stdin.read()
+"""
+
+# Says what it has, holds it for a moment, and ends without letting go of it.
+TAKE_TURNS = """
+import os, sys, time
+from paintassay import devices
+devices.WAIT_SECONDS = 0.02
+number, folder, names = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
+claimed = devices.claim(names, number, folder)
+record = os.open(folder + "/record", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+for word in "takes", "leaves":
+    os.write(record, "".join(f"{word} {name}\\n" for name in claimed).encode())
+    time.sleep(0.05)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_standardised_as_published(dtype):
+    random = np.random.default_rng(1)
+    batch = random.integers(0, 256, (3, 2, 260, 348)).astype(dtype)
+    # Brighter and darker views, channels with one bright pixel, and constant ones.
+    batch[1] //= 16
+    batch[2] = 7
+    batch[2, 0, 5, 9] = 255
+    given = torch.from_numpy(batch.copy())
+    found = standardise(given)
+    assert found.dtype == torch.float32
+    assert np.array_equal(given.numpy(), batch)
+    exact = batch.astype(np.float64)
+    mean = exact.mean(axis=(2, 3), keepdims=True)
+    expected = (exact - mean) / (exact.std(axis=(2, 3), ddof=1, keepdims=True) + 1e-7)
+    assert np.abs(found.numpy() - expected).max() < 1e-6 * np.abs(expected).max()
+    assert np.abs(found.numpy() - expected)[:2].max() < 2e-6
+    assert (found[2, 1] == 0).all()
+
+
+@pytest.mark.parametrize("value", [0.1, 255, 1234.567, 1e6 + 1 / 3])
+def test_constant_channels_become_zero(value):
+    assert (standardise(torch.full((1, 1, 520, 696), value)) == 0).all()
+
+
+def test_layout_and_features_stay():
+    batch = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    permuted = batch.contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(standardise(permuted), standardise(batch), atol=1e-6)
+    features = torch.randn(4, 7)
+    assert torch.equal(standardise(features), features)
+
+
+def test_precision():
+    with autocast(CPU, "bfloat16"):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    with autocast(CPU, "float32"):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_cpu_needs_no_claim(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_devices("cpu", 2) == choose_devices("auto", 2) == [CPU, CPU]
+    with pytest.raises(InputError, match="training.device: is cuda, but PyTorch finds no GPU"):
+        choose_devices("cuda", 1)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda place: SimpleNamespace(uuid=f"u{place}")
+    )
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    return tmp_path / f"paintassay-{os.getuid()}"
+
+
+@pytest.fixture
+def process():
+    """Start processes; none of them outlives the test."""
+    running = []
+
+    def start(code, number, folder, *names):
+        environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code, str(number), str(folder), *names],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+        )
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.kill()
+        each.communicate()
+
+
+def test_gpus_are_those_that_no_other_process_has(two_gpus, process):
+    with pytest.raises(InputError, match="training.devices: is 3, but 2 GPUs are visible"):
+        choose_devices("auto", 3)
+    other = process(HOLD, 1, two_gpus, "gpu-u0")
+    assert other.stdout.readline() == "gpu-u0\n"
+    assert choose_devices("auto", 1) == [torch.device("cuda", 1)]
+    # Again in this process: the same, and no waiting for itself.
+    assert choose_devices("cuda", 1) == [torch.device("cuda", 1)]
+    other.kill()
+    other.wait()
+    assert sorted(choose_devices("cuda", 2), key=str) == [torch.device("cuda", n) for n in (0, 1)]
+    assert two_gpus.stat().st_mode & 0o777 == 0o700
+
+
+def test_all_or_none_and_a_kill_frees(process, tmp_path, caplog, monkeypatch):
+    first = process(HOLD, 1, tmp_path, "a", "b")
+    assert first.stdout.readline() == "a\n"
+    # Wants both, and must not keep the other one while it waits.
+    greedy = process(HOLD, 2, tmp_path, "a", "b")
+    assert greedy.stdout.readline() == "waiting for 2 of 2 devices; other jobs have the rest\n"
+    slept = []
+
+    def wait(seconds):
+        slept.append(seconds)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+
+    modest = process(HOLD, 1, tmp_path, "b")
+    assert modest.stdout.readline() == "b\n"
+    monkeypatch.setattr(devices.time, "sleep", wait)
+    caplog.set_level("INFO")
+    greedy.kill()
+    greedy.wait()
+    assert claim(["a", "b"], 1, tmp_path) == ["a"]
+    assert len(slept) == 1 and devices.WAIT_SECONDS / 2 <= slept[0] <= devices.WAIT_SECONDS * 1.5
+    assert caplog.text.count("waiting for 1 of 2 devices") == 1
+
+
+def test_many_processes_take_turns(process, tmp_path):
+    names = ["a", "b", "c"]
+    running = [process(TAKE_TURNS, number, tmp_path, *names) for number in (1, 2, 1, 3, 2, 1)]
+    assert {each.wait(30) for each in running} == {-signal.SIGKILL}
+    held = set()
+    record = (tmp_path / "record").read_text().splitlines()
+    for line in record:
+        word, name = line.split()
+        assert (name in held) == (word == "leaves")
+        held ^= {name}
+    assert len(record) == 2 * (1 + 2 + 1 + 3 + 2 + 1)

@@ -1,0 +1,396 @@
+"""A training from its files to its files, in one process and in several."""
+
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+import yaml
+from failing_process import fail
+
+from paintassay.dataset import dataset_schema
+from paintassay.errors import InputError
+from paintassay.image_tables import CELLS, FEATURE_WELLS
+from paintassay.launch import run_on_devices
+from paintassay.metrics import task_auc
+from paintassay.predictions import average, parts_of, predict
+from paintassay.samples import labels_of, read_labels
+from paintassay.shards import new_shard
+from paintassay.tables import ASSAYS, LABELS, read_csv, write_csv, write_parquet
+from paintassay.trained import load_trained, save_trained
+from paintassay.training import Settings
+from paintassay.training_job import TIMING, read_samples, run
+
+CHANNELS = ["Mito", "Hoechst"]
+FEATURES = [f"Cells_{number}" for number in range(6)]
+TASKS = ["CHEMBL1|comment", "CHEMBL2|pchembl>=5.5"]
+SETTINGS = {
+    "learning_rate": 0.01,
+    "momentum": 0.9,
+    "weight_decay": 1e-4,
+    "batch_size": 8,
+    "epochs": 2,
+    "seed": 5,
+    "threads": 1,
+}
+# As Snakemake runs a script: at its top level, without a guard.
+SCRIPT = """
+import json, logging, sys
+from paintassay.training_job import run
+logging.basicConfig(level="INFO")
+run(json.load(open(sys.argv[1])))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two plates of eight wells of two views of 32 x 32 pixels; each well has its own compound."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(1)
+    rows, cells = [], []
+    for plate in ("P1", "P2"):
+        with new_shard(folder / f"{plate}.npy", (16, 2, 32, 32)) as write:
+            for row in range(16):
+                number = row // 2
+                view = random.integers(0, 256, (2, 32, 32), dtype=np.uint8)
+                place = {"plate": plate, "well": f"A0{number + 1}", "site": row % 2 + 1}
+                rows.append(
+                    place
+                    | {"shard": f"{plate}.npy", "row": row, "sha256": write(row, view)}
+                    | {f"threshold_{channel}": 4095 for channel in CHANNELS}
+                    | {"compound_id": f"C{number}", "role": "treatment", "labelled": True}
+                    | {"inchikey": f"KEY-{plate}{number}"}
+                    | {"split_1": ("train", "train", "train", "validation", "test")[number // 2]}
+                )
+                cells += [place | {"cell": cell, "x": 15.0 + cell, "y": 15.0} for cell in (1, 2)]
+    views = pd.DataFrame(rows)
+    write_parquet(views, folder / "views.parquet", dataset_schema(CHANNELS, 1))
+    write_parquet(pd.DataFrame(cells), folder / "cells.parquet", CELLS)
+    wells = views[["plate", "well"]].drop_duplicates()
+    write_parquet(wells, folder / "wells.parquet", FEATURE_WELLS)
+    np.save(folder / "features.npy", random.normal(size=(16, 6)).astype(np.float32))
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in FEATURES))
+    labels = [
+        {"inchikey": key, "column": task, "label": sign * (1 if int(key[-1]) % 2 else -1)}
+        for key in sorted(set(views["inchikey"]))
+        for task, sign in zip(TASKS, (1, -1), strict=True)
+    ]
+    write_parquet(pd.DataFrame(labels), folder / "labels.parquet", LABELS)
+    assays = pd.DataFrame({"COLUMN": TASKS, "ASSAY_CHEMBL_ID": ["CHEMBL1", "CHEMBL2"]})
+    assays[["KIND", "ACTIVES", "INACTIVES"]] = ["comment", 8, 8]
+    assays = assays.reindex(columns=ASSAYS.names)
+    write_csv(assays, folder / "assays.csv", ASSAYS)
+    return folder
+
+
+def job_of(data, folder, **changes):
+    """A job that writes into a folder; `settings` are changes to `SETTINGS`."""
+    settings = SETTINGS | changes.pop("settings", {})
+    output = {"weights": "w.safetensors", "card": "c.md", "metrics": "m.jsonl", "timing": "t.csv"}
+    return {
+        "model": "gapnet",
+        "options": {"units": 16},
+        "settings": settings,
+        "split": 1,
+        "replicate": 1,
+        "device": "cpu",
+        "devices": 1,
+        "views": str(data / "views.parquet"),
+        "shards": str(data),
+        "labels": str(data / "labels.parquet"),
+        "assays": str(data / "assays.csv"),
+        "cells": [str(data / "cells.parquet")],
+        "crop_size": 28,
+        "standardise": "wells",
+        "features": str(data / "features.npy"),
+        "feature_wells": str(data / "wells.parquet"),
+        "feature_names": str(data / "names.txt"),
+        "weights": None,
+        "replace_outputs": False,
+        "output": {name: str(folder / place) for name, place in output.items()},
+        "state_folder": str(folder / "state"),
+        "tensorboard": None,
+        "code": {"train_model": "abc", "model": "def"},
+        "config": {"learning_rate": 0.01},
+    } | changes
+
+
+def rows_of(job):
+    return [json.loads(line) for line in Path(job["output"]["metrics"]).read_text().splitlines()]
+
+
+def head_of(job):
+    text = Path(job["output"]["card"]).read_text()
+    assert text.startswith("---\n")
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+def test_the_files_of_a_training(data, tmp_path):
+    jobs = [job_of(data, tmp_path / name, tensorboard=str(tmp_path / "tb")) for name in "12"]
+    for job in jobs:
+        run(job)
+    for name in ("weights", "card", "metrics"):
+        files = [Path(job["output"][name]).read_bytes() for job in jobs]
+        assert files[0] == files[1], name
+    job, rows = jobs[0], rows_of(jobs[0])
+    assert [row["epoch"] for row in rows] == [1, 2]
+    best = max(rows, key=lambda row: row["validation_auc"])
+
+    # Rebuilt from its file alone, the network gives the validation result of the best epoch.
+    model, metadata = load_trained(job["output"]["weights"])
+    assert {key: metadata[key] for key in ("model", "input", "channels", "tasks", "epoch")} == {
+        "model": "gapnet", "input": "views", "channels": CHANNELS, "tasks": TASKS,
+        "epoch": best["epoch"],
+    }  # fmt: skip
+    assert (metadata["height"], metadata["width"], metadata["crop_size"]) == (32, 32, None)
+    views = parts_of(pd.read_parquet(job["views"]), 1, ["validation"])
+    samples, channels = read_samples("views", views, job)
+    assert channels == CHANNELS
+    scores = predict(model, samples, torch.device("cpu"), 3, Settings(**SETTINGS))
+    table, mean, _ = average(samples.views, scores, ["plate", "well"])
+    labels = labels_of(table, read_labels(job["labels"], job["assays"]))
+    assert task_auc(labels, mean).mean() == pytest.approx(best["validation_auc"])
+
+    own = head_of(job)["paintassay"]
+    assert own["best_epoch"] == best["epoch"] and own["evaluable_tasks"] == 2
+    assert own["validation_auc"] == best["validation_auc"] and own["versions"]["torch"]
+    assert own["parameters"] == sum(each.numel() for each in model.parameters())
+    card = Path(job["output"]["card"]).read_text()
+    assert "| train | 24 | 12 | 24 |\n| validation | 8 | 4 | 8 |" in card
+    assert "uint8, 2 channels of 32 x 32 pixels\n- their order: Mito, Hoechst\n" in card
+    assert str(tmp_path) not in card
+    timing = read_csv(job["output"]["timing"], TIMING)
+    assert timing["epoch"].tolist() == [1, 2] and (timing["samples"] == 24).all()
+    assert (timing[["training_seconds", "validation_seconds", "peak_memory_mb"]] > 0).all(axis=None)
+    assert list((tmp_path / "tb").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "channels", "sizes", "sample"),
+    [
+        ("sccnn", {"units": 16}, CHANNELS, (28, 28, 28), "a square around one cell"),
+        (
+            "fnn",
+            {"units": 8},
+            [f"Cells_{n}" for n in range(6)],
+            (None, None, None),
+            "the 6 features",
+        ),
+    ],
+)
+def test_cells_and_features(data, tmp_path, name, options, channels, sizes, sample):
+    job = job_of(data, tmp_path, model=name, options=options)
+    run(job)
+    model, metadata = load_trained(job["output"]["weights"])
+    assert metadata["channels"] == channels
+    assert (metadata["height"], metadata["width"], metadata["crop_size"]) == sizes
+    shape = (2, 28, 28) if name == "sccnn" else (6,)
+    assert model(torch.zeros(3, *shape)).shape == (3, 2)
+    assert sample in Path(job["output"]["card"]).read_text()
+    # Two crops a view, of which both lie within; a sample a well.
+    samples = read_csv(job["output"]["timing"], TIMING)["samples"]
+    assert set(samples) == {48 if name == "sccnn" else 12}
+
+
+def test_no_epochs_give_the_weights_as_they_are(data, tmp_path):
+    first = job_of(data, tmp_path / "1")
+    run(first)
+    job = job_of(
+        data, tmp_path / "2", weights=first["output"]["weights"], settings={"epochs": 0, "seed": 6}
+    )
+    run(job)
+    files = [each["output"]["weights"] for each in (first, job)]
+    before, after = (load_trained(path)[0].state_dict() for path in files)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert rows_of(job) == [] and len(read_csv(job["output"]["timing"], TIMING)) == 0
+    own = head_of(job)["paintassay"]
+    assert own["best_epoch"] is None and re.fullmatch("[0-9a-f]{64}", own["started_from"])
+    assert "was not trained here" in Path(job["output"]["card"]).read_text()
+    # Training starts from them, too, and elsewhere than without.
+    run(job_of(data, tmp_path / "3", weights=files[0], settings={"epochs": 1}))
+    assert rows_of(job_of(data, tmp_path / "3")) != rows_of(first)[:1]
+
+
+def moved(data, folder, name, change):
+    """Path of a copy of a table in which something is changed."""
+    table = pd.read_parquet(data / name)
+    change(table)
+    schema = {
+        "views.parquet": dataset_schema(CHANNELS, 1),
+        "labels.parquet": LABELS,
+        "cells.parquet": CELLS,
+    }
+    write_parquet(table, folder / name, schema[name])
+    return str(folder / name)
+
+
+def another_checksum(table):
+    table.loc[0, "sha256"] = "0" * 64
+
+
+def another_part(table):
+    table.loc[table["well"] == "A01", "split_1"] = "validation"
+
+
+def another_label(table):
+    table.loc[0, "label"] *= -1
+
+
+def test_what_starts_a_training_anew(data, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+
+    def goes_on(settings=(), **changes):
+        caplog.clear()
+        run(job_of(data, tmp_path, settings={"epochs": 1} | dict(settings), **changes))
+        assert ("going on after" in caplog.text) != ("starting anew" in caplog.text)
+        return "going on after" in caplog.text
+
+    run(job_of(data, tmp_path, settings={"epochs": 1}))
+    assert goes_on(settings={"micro_batch": 4, "threads": 2}, config={}, cells=[], features=None)
+    assert goes_on(settings={"epochs": 2})
+    assert not goes_on(settings={"learning_rate": 0.02})
+    assert not goes_on(options={"units": 17})
+    assert not goes_on(replicate=2)
+    assert not goes_on(code={"train_model": "abd", "model": "def"})
+    assert not goes_on(views=moved(data, tmp_path, "views.parquet", another_checksum))
+    assert not goes_on(views=moved(data, tmp_path, "views.parquet", another_part))
+    assert not goes_on(labels=moved(data, tmp_path, "labels.parquet", another_label))
+    assert not goes_on()
+    assert goes_on()
+    cells = {"model": "sccnn"}
+    assert not goes_on(**cells)
+    assert goes_on(**cells)
+    (tmp_path / "c").mkdir()
+
+    def another_place(table):
+        table.loc[0, "x"] += 1
+
+    moved_cells = moved(data, tmp_path / "c", "cells.parquet", another_place)
+    assert not goes_on(**cells, cells=[moved_cells])
+
+
+def test_replicates_differ(data, tmp_path):
+    jobs = [job_of(data, tmp_path / str(number), replicate=number) for number in (1, 2)]
+    for job in jobs:
+        run(job)
+    assert rows_of(jobs[0]) != rows_of(jobs[1])
+
+
+def test_a_part_without_labels(data, tmp_path):
+    def no_labels(table):
+        # The compounds of that part become unknown ones.
+        table.loc[table["inchikey"].str[-1].isin(["6", "7"]), "inchikey"] += "X"
+
+    labels = moved(data, tmp_path, "labels.parquet", no_labels)
+    with pytest.raises(InputError, match="no view of the part validation of split 1 has a label"):
+        run(job_of(data, tmp_path, labels=labels))
+
+    def no_part(table):
+        table.loc[table["split_1"] == "validation", "split_1"] = "test"
+
+    views = moved(data, tmp_path, "views.parquet", no_part)
+    with pytest.raises(InputError, match="no view of the part validation"):
+        run(job_of(data, tmp_path, views=views))
+    with pytest.raises(InputError, match="no split 2"):
+        run(job_of(data, tmp_path, split=2))
+
+
+@pytest.fixture(scope="module")
+def weights(data, tmp_path_factory):
+    job = job_of(data, tmp_path_factory.mktemp("weights"), settings={"epochs": 1})
+    run(job)
+    return Path(job["output"]["weights"])
+
+
+@pytest.mark.parametrize("harm", ["cut off", "empty", "weight", "header", "name", "gone"])
+def test_damaged_weights_are_one_clear_error(weights, tmp_path, harm):
+    content = bytearray(weights.read_bytes())
+    places = {"weight": len(content) // 2, "header": 3, "name": content.index(b"Hoechst")}
+    content[places.get(harm, 0)] ^= 1
+    content = {"cut off": weights.read_bytes()[:-100], "empty": b""}.get(harm, content)
+    if harm != "gone":
+        (tmp_path / "w").write_bytes(content)
+    with pytest.raises(InputError, match="checksum|whole safetensors|cannot be read") as caught:
+        load_trained(tmp_path / "w")
+    assert caught.value.where == str(tmp_path / "w")
+
+
+def test_weights_of_others_are_refused(weights, tmp_path):
+    model, metadata = load_trained(weights)
+    path = tmp_path / "w.safetensors"
+    safetensors.torch.save_file(model.state_dict(), path, {"format": "pt"})
+    with pytest.raises(InputError, match="does not say how its model is built: model, options, in"):
+        load_trained(path)
+    del metadata["tasks"]
+    save_trained(model, metadata, path)
+    with pytest.raises(InputError, match="does not say how its model is built: tasks missing"):
+        load_trained(path)
+
+
+def test_several_processes(data, tmp_path, caplog):
+    """A script without a guard is stopped and goes on; its result is that of one process."""
+    caplog.set_level(logging.INFO)
+    job = job_of(data, tmp_path / "2", devices=2, settings={"epochs": 2000})
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    scripts = Path(__file__).parents[1] / "workflow" / "scripts"
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py", tmp_path / "job.json"],
+        env=os.environ | {"PYTHONPATH": str(scripts)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        state = Path(job["state_folder"]) / "state.pt"
+        while not state.exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert "INFO:paintassay.training:epoch 1 of 2000: 3 batches" in errors
+    assert "stopped by SIGTERM" in errors
+    assert not Path(job["output"]["weights"]).exists()
+
+    done = len(torch.load(state, weights_only=True)["history"]["epochs"])
+    job["settings"]["epochs"] = done + 1
+    before = signal.getsignal(signal.SIGTERM)
+    run(job)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert f"going on after {done} epochs" in caplog.text
+    single = job_of(data, tmp_path / "1", settings={"epochs": done + 1})
+    run(single)
+    for row, expected in zip(rows_of(job), rows_of(single), strict=True):
+        assert row["training_loss"] == pytest.approx(expected["training_loss"], rel=1e-3)
+    assert set(read_csv(job["output"]["timing"], TIMING)["device"].str[:3]) == {"2 x"}
+
+
+def test_a_process_that_fails_is_one_error():
+    before = signal.getsignal(signal.SIGTERM)
+    devices = [torch.device("cpu")] * 2
+    with pytest.raises(InputError, match="table.csv: has no rows\nHint: add some"):
+        run_on_devices(fail, devices, "input")
+    with pytest.raises(RuntimeError, match="exit code 1\n(.|\n)*KeyError: 'no such thing'"):
+        run_on_devices(fail, devices, "bug")
+    with pytest.raises(RuntimeError, match="process 1 of 2 ended with exit code -9"):
+        run_on_devices(fail, devices, "killed")
+    assert signal.getsignal(signal.SIGTERM) is before
