@@ -3,6 +3,8 @@
 #   snakemake --cores 32 --use-conda                      everything
 #   snakemake labels --cores 32 --use-conda               the label matrix and its account
 #   snakemake dataset --cores 32 --use-conda              shards, quality control, dataset
+#   snakemake models --cores 32 --use-conda               the trained networks
+#   snakemake predictions --cores 32 --use-conda          their predictions
 #   snakemake verify_shards --cores 32 --use-conda        every byte of the shards, read again
 #   snakemake --cores 2 --configfile config/demo.yaml     the embedded demo screen
 
@@ -22,6 +24,8 @@ include: "workflow/rules/chembl.smk"
 include: "workflow/rules/labels.smk"
 include: "workflow/rules/images.smk"
 include: "workflow/rules/dataset.smk"
+include: "workflow/rules/networks.smk"
+include: "workflow/rules/models.smk"
 
 
 rule all:
@@ -29,4 +33,5 @@ rule all:
     input:
         rules.labels.input,
         rules.dataset.input,
+        rules.predictions.input,
     localrule: True

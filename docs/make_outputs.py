@@ -6,7 +6,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from paintassay import dataset, features, image_tables, single_cells, tables  # noqa: E402
+from paintassay import (  # noqa: E402
+    costs,
+    dataset,
+    features,
+    image_tables,
+    predictions,
+    single_cells,
+    tables,
+    training_job,
+)
 
 INTRODUCTION = """# Outputs
 
@@ -30,6 +39,13 @@ Beside the tables:
   channel by channel.
 - `dataset/features.npy`: well features, float32, shape (wells, features); rows as in
   `dataset/feature_wells.parquet`, columns as in `dataset/feature_names.txt`.
+- `models/<model>/split_<split>/replicate_<replicate>/weights.safetensors`: the weights of the best
+  epoch; its metadata say all that is needed to use them. `model_card.md` beside it, to read:
+  what it was trained on, with which settings, to what end. `metrics.jsonl`: one JSON object an
+  epoch: training_loss, validation_loss, validation_auc, evaluable_tasks.
+- `state/` and `tensorboard/` beside them: where a stopped job goes on, and events for TensorBoard
+  (`tensorboard --logdir results/models`). A finished job needs its state only to go on to more
+  epochs; delete it to save space.
 - `dataset/summary.json`: views, wells and compounds, from all to those with labels.
 - `compounds/account.json` and `chembl/source.json`: counts, checksums and versions of the inputs.
 - `logs/` and `benchmarks/`: a log, and time and memory, of every job.
@@ -78,6 +94,19 @@ TABLES = {
     "dataset/feature_wells.parquet": image_tables.FEATURE_WELLS,
     "dataset/feature_problems.csv": features.PROFILE_PROBLEMS,
 }
+
+NETWORK = "<model>/split_<split>/replicate_<replicate>"
+TASK = "<column of the label matrix>"
+
+TABLES |= {
+    f"models/{NETWORK}/timing.csv": training_job.TIMING,
+    "models/costs.csv": costs.COSTS,
+}
+for _name, (_description, _keys, _meaning) in predictions.FILES.items():
+    _folder = NETWORK if _name == "views" else "<model>/split_<split>"
+    TABLES[f"predictions/{_folder}/{_name}.parquet"] = predictions.prediction_schema(
+        _description, _keys, [TASK], _meaning
+    )
 
 
 def render():

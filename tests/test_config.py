@@ -12,6 +12,7 @@ from paintassay.errors import InputError
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+MODEL = DEFAULT["models"]["gapnet"]
 
 
 def keys_of(tree, schema, prefix=""):
@@ -32,12 +33,19 @@ def keys_of_schema(schema, prefix=""):
             assert value["description"].endswith("."), name
 
 
+def keys_of_models():
+    for name, value in SCHEMA["$defs"]["model"]["properties"].items():
+        assert value["description"].endswith("."), name
+        yield f"models.<name>.{name}"
+
+
 def test_schema_defaults_and_manual_name_the_same_keys():
     keys = set(keys_of_schema(SCHEMA))
     assert set(keys_of(DEFAULT, SCHEMA)) == keys
     manual = (ROOT / "config/README.md").read_text()
     leaves = {key for key in keys if not any(other.startswith(f"{key}.") for other in keys)}
-    assert set(re.findall(r"^\| `([\w.]+)` \|", manual, re.M)) == leaves
+    leaves = leaves - {"models"} | set(keys_of_models())
+    assert set(re.findall(r"^\| `([\w.<>]+)` \|", manual, re.M)) == leaves
 
 
 def test_defaults_are_the_paper():
@@ -48,6 +56,21 @@ def test_defaults_are_the_paper():
     assert labels["pchembl_range"] == [4, 10]
     assert (labels["min_actives"], labels["min_inactives"]) == (10, 10)
     assert DEFAULT["chembl"]["match_on"] == "inchikey"
+    assert DEFAULT["training"]["replicates"] == DEFAULT["splits"]["number"] == 3
+    paper = {  # Methods: learning rate, momentum, weight decay, batch size
+        "gapnet": (0.01, 0.9, 0.0001, 128),
+        "milnet": (0.01, 0.9, 0.0001, 64),
+        "mcnn": (0.001, 0.9, 0.0005, 100),
+        "densenet": (0.01, 0.9, 0.0001, 12),
+        "resnet": (0.001, 0.9, 0.0001, 24),
+        "sccnn": (0.01, 0.2, 0.0001, 2048),
+        "fnn": (0.01, 0.9, 0.0001, 256),
+    }
+    names = ["learning_rate", "momentum", "weight_decay", "batch_size"]
+    models = DEFAULT["models"]
+    assert {name: tuple(block[key] for key in names) for name, block in models.items()} == paper
+    assert {block["epochs"] for block in models.values()} == {100}
+    assert models["sccnn"]["share"] == 0.2
 
 
 @pytest.mark.parametrize("release", [37, "37", "24_1", "ChEMBL_37"])
@@ -72,6 +95,12 @@ def test_releases_may_be_written_in_any_usual_way(release):
         ("chembl.source", "postgres", "chembl.source: 'postgres' is not one of ['sqlite'"),
         ("chembl.release", "latest", "chembl.release: 'latest' does not match"),
         ("compounds.smiles_column", None, "both null; one of them must name a column"),
+        ("training.splits", [1, 4], "training.splits: there is no split 4; splits.number is 3"),
+        ("models.gapnt", {}, "key models.gapnt.learning_rate is missing"),
+        ("models.gapnt", MODEL, "models.gapnt: there is no such model (did you mean gapnet?)"),
+        ("models.gapnet.epoch", 5, "unknown key models.gapnet.epoch (did you mean models.gapnet.e"),
+        ("models.GapNet", MODEL, "'GapNet' does not match"),
+        ("training.device", "tpu", "training.device: 'tpu' is not one of ['auto'"),
         ("compounds", None, "compounds: None is not of type 'object'"),
     ],
 )

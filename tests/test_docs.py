@@ -4,6 +4,7 @@ import re
 import runpy
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from conftest import ROOT
 
@@ -15,8 +16,13 @@ def test_page_of_outputs_is_that_of_the_schemas():
 
 
 def test_outputs_of_the_demo_have_the_documented_columns(demo):
+    tasks = list(pd.read_csv(demo / "labels" / "assays.csv")["COLUMN"])
+    examples = {"plate": "DEMO1", "model": "gapnet", "split": "1", "replicate": "1"}
     for name, schema in MAKE_OUTPUTS["TABLES"].items():
-        path = name.replace("<plate>", "DEMO1")
+        path = re.sub(r"<(\w+)>", lambda match: examples[match[1]], name)
+        if schema.names[-1] == MAKE_OUTPUTS["TASK"]:
+            each = schema.field(len(schema) - 1)
+            schema = pa.schema([*list(schema)[:-1], *(each.with_name(task) for task in tasks)])
         if path.endswith(".csv"):
             assert list(pd.read_csv(demo / path, nrows=0).columns) == schema.names, path
         else:
@@ -29,11 +35,16 @@ def test_outputs_of_the_demo_have_the_documented_columns(demo):
 
 def test_every_output_is_documented(demo):
     text = (ROOT / "docs" / "outputs.md").read_text()
-    folders = ("compounds", "chembl", "labels", "images", "dataset")
+    folders = ("compounds", "chembl", "labels", "images", "dataset", "models", "predictions")
     files = {path.relative_to(demo) for name in folders for path in (demo / name).rglob("*.*")}
     for path in files:
-        documented = str(path).replace("DEMO1", "<plate>").replace("DEMO2", "<plate>")
-        assert f"`{documented}`" in text or path.parent.name == "pictures", path
+        documented = re.sub(r"DEMO\d", "<plate>", str(path))
+        documented = re.sub(r"(split|replicate)_\d", r"\1_<\1>", documented)
+        documented = re.sub(r"^(models|predictions)/\w+/", r"\1/<model>/", documented)
+        # Card and metrics are explained beside the weights of the same folder.
+        short = f"`{path.name}`" in text and path.suffix in (".md", ".jsonl")
+        folder = path.parent.name in ("pictures", "state", "tensorboard")
+        assert f"`{documented}`" in text or short or folder, path
 
 
 def test_links_between_pages_lead_somewhere():

@@ -28,18 +28,28 @@ PACKAGES = {
     "fsspec": ("fsspec", "fsspec"),
     "imagecodecs": ("imagecodecs", "imagecodecs"),
     "matplotlib": ("matplotlib-base", "matplotlib"),
+    "monai": ("monai", "monai"),
     "numpy": ("numpy", "numpy"),
     "pandas": ("pandas", "pandas"),
     "pyarrow": ("pyarrow", "pyarrow"),
     "rdkit": ("rdkit", "rdkit"),
     "requests": ("requests", "requests"),
     "s3fs": ("s3fs", "s3fs"),
+    "safetensors": ("safetensors", "safetensors"),
     "scipy": ("scipy", "scipy"),
+    "tensorboard": ("tensorboard", "tensorboard"),
     "tifffile": ("tifffile", "tifffile"),
+    "torch": ("pytorch", "torch"),
+    "tqdm": ("tqdm", "tqdm"),
     "urllib3": ("urllib3", "urllib3"),
+    "yaml": ("pyyaml", "pyyaml"),
 }
-# What a package loads by itself when it meets s3:// or a compressed TIFF.
-LOADED_BY = {"fsspec": ["s3fs"], "tifffile": ["imagecodecs"]}
+# What a package loads by itself: when it meets s3:// or a compressed TIFF, or to write events.
+LOADED_BY = {
+    "fsspec": ["s3fs"],
+    "tifffile": ["imagecodecs"],
+    "torch.utils.tensorboard": ["tensorboard"],
+}
 LOCKED = dict(
     line.split("==")
     for line in (ROOT / "requirements.txt").read_text().splitlines()
@@ -68,11 +78,15 @@ def imported(path, seen):
         else:
             continue
         for module in modules:
-            local = (SCRIPTS / module.replace(".", "/")).with_suffix(".py")
-            if local.is_file():
-                names |= imported(local, seen)
-            names.add(module.split(".")[0])
-    names |= {each for name in names for each in LOADED_BY.get(name, [])}
+            place = SCRIPTS / module.replace(".", "/")
+            for local in (place.with_suffix(".py"), place / "__init__.py"):
+                if local.is_file():
+                    names |= imported(local, seen)
+            if module == "paintassay.models":
+                # Found by their names.
+                for local in place.glob("*.py"):
+                    names |= imported(local, seen)
+            names |= {module.split(".")[0], *LOADED_BY.get(module, [])}
     return names - set(sys.stdlib_module_names) - {"paintassay"}
 
 
@@ -89,8 +103,9 @@ def test_every_rule_names_all_it_needs(rule):
     # Rule, script, log, benchmark and digest go by one name.
     assert f'"../scripts/{rule}.py"' in body
     assert f'code=code("{rule}")' in body
-    assert re.search(rf"/logs/{rule}(/{{{{(chunk|plate)}}}})?\.log", body)
-    assert re.search(rf"/benchmarks/{rule}(/{{{{(chunk|plate)}}}})?\.tsv", body)
+    wildcards = r"(/{{(chunk|plate)}}|/{NETWORK}|/{{model}}/split_{{split}})?"
+    assert re.search(rf"/logs/{rule}" + wildcards + r"\.log", body)
+    assert re.search(rf"/benchmarks/{rule}" + wildcards + r"\.tsv", body)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -1,5 +1,6 @@
 """The workflow as users run it: the demo, both sources of ChEMBL, and bad input."""
 
+import copy
 import json
 import re
 import shutil
@@ -217,15 +218,17 @@ def planned(folder, config=DEMO, root=None, target="all"):
     run = snakemake(folder, config, target, "--dry-run", root=root or folder)
     assert run.returncode == 0, run.stderr[-3000:]
     table = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", run.stderr + run.stdout, re.M | re.S)
-    targets = {"all", "labels", "total"}
+    targets = {"all", "labels", "models", "predictions", "total"}
     return {line.split()[0] for line in table[1].splitlines()} - targets if table else set()
 
 
-AFTER_MATRIX = {"build_label_matrix", "summarise_labels", "make_splits", "build_dataset"}
+AFTER_TRAINING = {"train_model", "predict_views", "average_predictions", "measure_costs"}
+AFTER_DATASET = {"build_dataset", *AFTER_TRAINING}
+AFTER_MATRIX = {"build_label_matrix", "summarise_labels", "make_splits", *AFTER_DATASET}
 AFTER_PART_ONE = {"binarise_pchembl", *AFTER_MATRIX}
 AFTER_PART_TWO = {"vote_comments", *AFTER_MATRIX}
 AFTER_CONVERSION = {
-    "convert_plate", "collect_views", "draw_plate", "read_cells", "build_dataset",
+    "convert_plate", "collect_views", "draw_plate", "read_cells", *AFTER_DATASET,
 }  # fmt: skip
 LABEL_RULES = {"average_pchembl", *AFTER_PART_ONE, *AFTER_PART_TWO}
 
@@ -242,15 +245,40 @@ def test_nothing_is_to_be_done_twice(project):
         ("labels.standard_types", ["Ki"], {"average_pchembl", *AFTER_PART_ONE}),
         ("labels.exclude_potential_duplicates", True, LABEL_RULES),
         ("chembl.match_on", "parent", {"extract_activities", *LABEL_RULES}),
-        ("splits.seed", 1, {"make_splits", "build_dataset"}),
+        ("splits.seed", 1, {"make_splits", *AFTER_DATASET}),
         ("images.clip_percent", 0.1, AFTER_CONVERSION),
-        ("quality.exclude_flags", ["blurred"], {"build_dataset"}),
+        ("quality.exclude_flags", ["blurred"], AFTER_DATASET),
+        ("profiles.max_missing", 0.5, {"read_profiles", *AFTER_TRAINING}),
+        ("training.seed", 1, AFTER_TRAINING),
+        ("training.devices", 2, set()),
+        ("predictions.parts", ["test"], {"predict_views", "average_predictions"}),
+        ("models.gapnet.learning_rate", 0.1, AFTER_TRAINING),
+        ("models.gapnet.micro_batch", 4, set()),
+        ("models.resnet.enabled", False, {"measure_costs"}),
     ],
 )
 def test_changed_keys_rerun_what_depends_on_them(project, key, value, rules):
-    block, name = key.split(".")
-    config = {**DEMO, block: {**DEMO.get(block, {}), name: value}}
+    config = copy.deepcopy(DEMO)
+    *blocks, name = key.split(".")
+    place = config
+    for block in blocks:
+        place = place.setdefault(block, {})
+    place[name] = value
     assert planned(project, config) == rules
+
+
+def test_edited_model_retrains_those_that_are_made_of_it(project):
+    """SC-CNN is GapNet without dilation; the others have nothing to do with it."""
+    path = project / "workflow" / "scripts" / "paintassay" / "models" / "gapnet.py"
+    text = path.read_text()
+    assert text.count("nn.SELU") >= 1
+    try:
+        path.write_text(text.replace("nn.SELU", "nn.ELU"))
+        run = snakemake(project, DEMO, "all", "--dry-run", root=project)
+    finally:
+        path.write_text(text)
+    trained = re.findall(r"^rule train_model:.*?wildcards: model=(\w+)", run.stdout, re.M | re.S)
+    assert sorted(trained) == ["gapnet"] * 2 + ["sccnn"] * 2
 
 
 def test_touched_code_reruns_nothing(project):
@@ -272,6 +300,10 @@ def test_touched_code_reruns_nothing(project):
         ("export_npz", "def export_views(", "def export_views_(", set()),
         ("chembl_sqlite", "ROWS_PER_SLICE = 200_000", "ROWS_PER_SLICE = 100_000",
             {"extract_activities", *LABEL_RULES}),
+        ("losses", "softplus(-", "softplus(+", AFTER_TRAINING),
+        ("costs", "// 2", "// 1", {"measure_costs"}),
+        ("predictions", "others = np.where(sizes > 1", "others = np.where(sizes > 2",
+            AFTER_TRAINING),
         ("chembl_webservice", "PAGE_ROWS = 1000", "PAGE_ROWS = 999", set()),
         ("compounds", "MOLECULES_PER_TASK = 500", "MOLECULES_PER_TASK = 400",
             {"build_compounds", "extract_activities", "read_wells", "draw_plate", *LABEL_RULES}),

@@ -5,6 +5,7 @@ import difflib
 import jsonschema
 
 from paintassay.errors import InputError
+from paintassay.model_files import model_files
 
 
 def check_config(config, schema, where="config"):
@@ -53,10 +54,14 @@ def _explain(error):
 
 
 def _unknown_key(key, name, known):
+    return f"unknown key {key} ({_nearest(name, known, key.removesuffix(name))})"
+
+
+def _nearest(name, known, prefix=""):
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
-        return f"unknown key {key} (did you mean {key.removesuffix(name)}{near[0]}?)"
-    return f"unknown key {key} (known here: {', '.join(known)})"
+        return f"did you mean {prefix}{near[0]}?"
+    return f"known here: {', '.join(known)}"
 
 
 def _contradictions(config):
@@ -71,8 +76,20 @@ def _contradictions(config):
     low, high = labels["pchembl_range"]
     if low >= high:
         problems.append(f"key labels.pchembl_range: {low} is not below {high}")
-    outside = [each for each in labels["thresholds"] if not low <= each <= high]
-    return problems + [
+    problems += [
         f"key labels.thresholds: {each} lies outside labels.pchembl_range, {low} to {high}"
-        for each in outside
+        for each in labels["thresholds"]
+        if not low <= each <= high
+    ]
+    number = config["splits"]["number"]
+    problems += [
+        f"key training.splits: there is no split {each}; splits.number is {number}"
+        for each in config["training"]["splits"]
+        if each > number
+    ]
+    known = list(model_files())
+    return problems + [
+        f"key models.{name}: there is no such model ({_nearest(name, known)})"
+        for name in config["models"]
+        if name not in known
     ]

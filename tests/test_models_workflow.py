@@ -1,0 +1,139 @@
+"""Networks in the workflow: all seven train on the demo, and learn what can be learned."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import DEMO, ROOT, snakemake
+
+from paintassay.costs import COSTS
+from paintassay.metrics import task_auc
+from paintassay.predictions import read_predictions
+from paintassay.samples import labels_of, read_labels
+from paintassay.trained import load_trained
+
+MODELS = ["densenet", "fnn", "gapnet", "mcnn", "milnet", "resnet", "sccnn"]
+REPLICATES = range(1, DEMO["training"]["replicates"] + 1)
+# Their actives are drawn at random, so that no image can predict them.
+UNPLANTED = "P450|malaria"
+
+
+def metrics_of(demo, model, replicate):
+    path = demo / "models" / model / "split_1" / f"replicate_{replicate}" / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains(demo, model):
+    for replicate in REPLICATES:
+        rows = metrics_of(demo, model, replicate)
+        assert len(rows) == DEMO["models"][model]["epochs"]
+        assert rows[-1]["training_loss"] < rows[0]["training_loss"]
+        folder = demo / "models" / model / "split_1" / f"replicate_{replicate}"
+        _, facts = load_trained(folder / "weights.safetensors")
+        assert facts["model"] == model
+        assert (facts["split"], facts["replicate"]) == (1, replicate)
+        best = max(rows, key=lambda row: row["validation_auc"])
+        card = (folder / "model_card.md").read_text()
+        assert f"{best['validation_auc']:.4f}" in card
+        assert list((folder / "tensorboard").iterdir())
+    first, second = (
+        (demo / "models" / model / "split_1" / f"replicate_{each}/weights.safetensors").read_bytes()
+        for each in (1, 2)
+    )
+    assert first != second
+
+
+def test_planted_assays_are_learned_and_others_are_not(demo):
+    """Test AUC of compounds, against what chance gives with as few of them.
+
+    Under chance the AUC of a task with a active and i inactive test compounds has the standard
+    deviation sqrt((a + i + 1) / 12 a i) (Mann-Whitney). Chance for a mean over tasks is found by
+    giving the test compounds each other's predictions, 2,000 times; that keeps how the tasks hang
+    together. The mean over the planted assays must lie above all but the highest 0.5 % of
+    these; each unplanted assay within 3 deviations of 0.5.
+    """
+    labels = read_labels(demo / "labels" / "label_matrix.parquet", demo / "labels" / "assays.csv")
+    assays = pd.read_csv(demo / "labels" / "assays.csv")
+    unplanted = assays["DESCRIPTION"].str.contains(UNPLANTED).to_numpy()
+    assert unplanted.sum() == 3
+    random = np.random.default_rng(0)
+    for model in ("gapnet", "mcnn", "sccnn", "fnn"):
+        path = demo / "predictions" / model / "split_1" / "ensemble.parquet"
+        compounds, scores, tasks = read_predictions("ensemble", path)
+        assert tasks == labels.tasks
+        test = (compounds["part"] == "test").to_numpy()
+        truth, scores = labels_of(compounds[test], labels), scores[test]
+        aucs = task_auc(truth, scores)
+        assert np.nanmean(aucs[~unplanted]) > 0.7, model
+        by_chance = [
+            np.nanmean(task_auc(truth, random.permutation(scores))[~unplanted]) for _ in range(2000)
+        ]
+        assert np.nanmean(aucs[~unplanted]) > np.quantile(by_chance, 0.995), model
+        actives, inactives = (truth > 0).sum(0), (truth < 0).sum(0)
+        with np.errstate(divide="ignore"):
+            deviation = np.sqrt((actives + inactives + 1) / (12 * actives * inactives))
+        far = np.abs(aucs - 0.5) > 3 * deviation
+        assert not far[unplanted].any(), (model, aucs[unplanted])
+
+
+def test_costs_are_those_of_the_demo(demo):
+    costs = pd.read_csv(demo / "models" / "costs.csv").set_index("model")
+    assert list(costs.columns) == COSTS.names[1:]
+    assert sorted(costs.index) == MODELS
+    # 16 tasks instead of 209; 1,025 weights of GapNet's last layer a task.
+    assert costs.loc["gapnet", "parameters"] == 3_694_545 - (209 - 16) * 1025
+    assert (costs[["gmacs", "seconds_per_epoch", "peak_memory_mb"]] > 0).all(axis=None)
+
+
+def test_predictions_are_of_the_parts_asked_for(demo):
+    manifest = pd.read_parquet(demo / "dataset" / "views.parquet")
+    asked = manifest[manifest["split_1"].isin(["validation", "test"])]
+    for model in MODELS:
+        folder = demo / "predictions" / model / "split_1"
+        views, scores, _ = read_predictions("views", folder / "replicate_1" / "views.parquet")
+        wells = asked[["plate", "well"]].drop_duplicates()
+        assert views[["plate", "well"]].drop_duplicates().merge(wells).shape[0] == len(wells)
+        assert len(views) == (len(wells) if model == "fnn" else len(asked))
+        assert ((scores >= 0) & (scores <= 1)).all()
+        compounds, means, _ = read_predictions("compounds", folder / "compounds.parquet")
+        first = compounds.index[compounds["replicate"] == 1][0]
+        own = (views["inchikey"] == compounds.loc[first, "inchikey"]).to_numpy()
+        np.testing.assert_allclose(means[first], scores[own].mean(0), rtol=1e-5)
+        _, spread, _ = read_predictions("compounds_spread", folder / "compounds_spread.parquet")
+        np.testing.assert_allclose(spread[first], scores[own].std(0, ddof=1), rtol=1e-4)
+
+
+BRIGHTNESS = '''\
+"""Logistic regression on the brightness of each channel, as an example of a model."""
+
+from torch import nn
+
+INPUT = "views"
+
+
+def build(channels, tasks, height, width):
+    # Views come standardised, so the mean is always 0; the brightest pixel is not.
+    return nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, tasks))
+'''
+
+
+def test_eighth_model_is_one_file_and_one_block(project):
+    """The example of docs/training.md, trained as it stands there."""
+    page = (ROOT / "docs" / "training.md").read_text()
+    assert BRIGHTNESS in page
+    [block] = re.findall(r"^```yaml\n(models:\n  brightness:.*?)```", page, re.M | re.S)
+    file = project / "workflow" / "scripts" / "paintassay" / "models" / "brightness.py"
+    extra = project / "brightness.yaml"
+    extra.write_text(block)
+    weights = "results/demo/models/brightness/split_1/replicate_1/weights.safetensors"
+    try:
+        file.write_text(BRIGHTNESS)
+        config = [ROOT / "config" / "demo.yaml", extra]
+        run = snakemake(project, DEMO, weights, "--configfile", *config, root=project)
+        assert run.returncode == 0, run.stderr[-3000:]
+        assert (project / weights).is_file()
+    finally:
+        file.unlink()

@@ -1,0 +1,33 @@
+"""Predict every assay for the views of the chosen parts, with one trained network."""
+
+import pandas as pd
+import torch
+
+from paintassay import predictions
+from paintassay.devices import choose_devices
+from paintassay.logs import logged_to
+from paintassay.tables import ASSAYS, read_csv, write_parquet
+from paintassay.trained import load_trained
+from paintassay.training import Settings
+from paintassay.training_job import read_samples
+
+with logged_to(snakemake.log[0]):
+    files, params, resources = snakemake.input, snakemake.params, snakemake.resources
+    torch.set_num_threads(snakemake.threads)
+    [device] = choose_devices(resources.device, 1)
+    model, facts = load_trained(files.weights)
+    rows = predictions.parts_of(
+        pd.read_parquet(files.views), int(snakemake.wildcards.split), params.parts
+    )
+    names = ["views", "cells", "features", "feature_wells", "feature_names"]
+    places = {name: files.get(name) for name in names} | {"shards": params.shards}
+    samples, channels = read_samples(facts["input"], rows, {**facts, **places})
+    tasks = read_csv(files.assays, ASSAYS)["COLUMN"].to_list()
+    predictions.check_fit(facts, tasks, channels, samples.shape, files.weights)
+
+    # As it was trained, but for what only training needs.
+    settings = Settings(**facts["settings"] | {"epochs": 0, "threads": snakemake.threads})
+    scores = predictions.predict(model.to(device), samples, device, resources.batch_size, settings)
+    views = predictions.add_parts(samples.views, rows)
+    table = predictions.prediction_table("views", views, scores, tasks)
+    write_parquet(table, snakemake.output.views, table.schema)
