@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def processes():
                 process.start()
                 running.append(process)
             for process in running:
-                process.join(60)
+                process.join(120)
             for process in running:
                 if process.is_alive():
                     process.kill()
@@ -94,15 +95,26 @@ def same(result, expected):
 def test_a_training_that_was_stopped_goes_on_to_the_same_bits(
     processes, undisturbed, tmp_path, harm, number, often, exit_code, steps_left
 ):
-    board = tmp_path / "board"
-    assert processes(tmp_path, harm=harm, number=number, often=often, report=board) == [exit_code]
-    assert processes(tmp_path, report=board) == [0]
+    assert processes(tmp_path, harm=harm, number=number, often=often) == [exit_code]
+    assert processes(tmp_path) == [0]
     result = outcome(tmp_path)
     assert result["steps"] == steps_left
     assert same(result, undisturbed)
     assert [path.name for path in (tmp_path / "state").iterdir()] == [NAME]
+
+
+def test_curves_have_no_point_twice(processes, tmp_path):
+    board = tmp_path / "board"
+    # The second point is written, but its epoch is not saved.
+    assert processes(tmp_path, harm="save", number=2, report=board) == [KILLED]
+    # TensorBoard reads its files in the order of the second in which they were made.
+    time.sleep(1.1)
+    assert processes(tmp_path, report=board) == [0]
     points = EventAccumulator(str(board)).Reload()
-    assert [point.step for point in points.Scalars("validation_loss")] == [1, 2, 3]
+    for name in ("training_loss", "validation_loss", "validation_auc"):
+        values = [row[name] for row in outcome(tmp_path)["history"]]
+        found = [(point.step, point.value) for point in points.Scalars(name)]
+        assert found == [(step, pytest.approx(value)) for step, value in enumerate(values, 1)]
 
 
 def test_more_epochs_go_on_where_fewer_ended(processes, undisturbed, tmp_path):
