@@ -71,6 +71,8 @@ def test_defaults_are_the_paper():
     assert {name: tuple(block[key] for key in names) for name, block in models.items()} == paper
     assert {block["epochs"] for block in models.values()} == {100}
     assert models["sccnn"]["share"] == 0.2
+    assert DEFAULT["comparison"]["predictions"] == {}
+    assert DEFAULT["comparison"]["replicates"] == 1000
 
 
 @pytest.mark.parametrize("release", [37, "37", "24_1", "ChEMBL_37"])
@@ -101,6 +103,23 @@ def test_releases_may_be_written_in_any_usual_way(release):
         ("models.gapnet.epoch", 5, "unknown key models.gapnet.epoch (did you mean models.gapnet.e"),
         ("models.GapNet", MODEL, "'GapNet' does not match"),
         ("training.device", "tpu", "training.device: 'tpu' is not one of ['auto'"),
+        (
+            "comparison.predictions",
+            {"gapnet": "a.csv"},
+            "predictions.gapnet: a model has that name",
+        ),
+        (
+            "comparison.predictions",
+            {"a b": "a.csv"},
+            "comparison.predictions: 'a b' does not match",
+        ),
+        ("comparison.predictions", {"mine": "a.txt"}, "predictions.mine: 'a.txt' does not match"),
+        (
+            "comparison.permutation",
+            9,
+            "unknown key comparison.permutation (did you mean comparison.",
+        ),
+        ("comparison.replicates", 10, "comparison.replicates: 10 is less than the minimum of 100"),
         ("compounds", None, "compounds: None is not of type 'object'"),
     ],
 )

@@ -12,17 +12,8 @@ from hypothesis import strategies as st
 
 from paintassay import predictions, tables
 from paintassay.errors import InputError
-from paintassay.predictions import (
-    FILES,
-    add_parts,
-    average,
-    check_fit,
-    combine,
-    parts_of,
-    predict,
-    prediction_table,
-    read_predictions,
-)
+from paintassay.prediction_tables import FILES, prediction_table, read_predictions
+from paintassay.predictions import add_parts, average, check_fit, combine, parts_of, predict
 
 CPU = torch.device("cpu")
 TASKS = ["CHEMBL1|pchembl>=5.5", "CHEMBL2|comment", "CHEMBL3|comment"]

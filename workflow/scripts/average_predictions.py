@@ -1,7 +1,8 @@
 """Average the predictions of views over wells, compounds and replicates; keep their spread."""
 
 from paintassay.logs import logged_to
-from paintassay.predictions import combine, read_predictions
+from paintassay.prediction_tables import read_predictions
+from paintassay.predictions import combine
 from paintassay.tables import write_parquet
 
 with logged_to(snakemake.log[0]):

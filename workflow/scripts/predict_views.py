@@ -6,6 +6,7 @@ import torch
 from paintassay import predictions
 from paintassay.devices import choose_devices
 from paintassay.logs import logged_to
+from paintassay.prediction_tables import prediction_table
 from paintassay.tables import ASSAYS, read_csv, write_parquet
 from paintassay.trained import load_trained
 from paintassay.training import Settings
@@ -29,5 +30,5 @@ with logged_to(snakemake.log[0]):
     settings = Settings(**facts["settings"] | {"epochs": 0, "threads": snakemake.threads})
     scores = predictions.predict(model.to(device), samples, device, resources.batch_size, settings)
     views = predictions.add_parts(samples.views, rows)
-    table = predictions.prediction_table("views", views, scores, tasks)
+    table = prediction_table("views", views, scores, tasks)
     write_parquet(table, snakemake.output.views, table.schema)

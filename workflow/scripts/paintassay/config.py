@@ -87,6 +87,11 @@ def _contradictions(config):
         for each in config["training"]["splits"]
         if each > number
     ]
+    problems += [
+        f"key comparison.predictions.{name}: a model has that name; choose another"
+        for name in config["comparison"]["predictions"]
+        if name in config["models"]
+    ]
     known = list(model_files())
     return problems + [
         f"key models.{name}: there is no such model ({_nearest(name, known)})"
