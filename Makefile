@@ -9,7 +9,7 @@ BIN := .venv/bin
 ## demo: the whole workflow on the embedded demo screen, into results/demo
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
-	@echo "The account of the demo's label matrix: results/demo/labels/summary.md"
+	@echo "The page to read: results/demo/report/index.html"
 
 ## test: all tests
 test: .venv/installed
@@ -28,6 +28,8 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/bench_images.py
 	$(BIN)/python benchmarks/bench_index.py
 	$(BIN)/python benchmarks/bench_reader.py
+	$(BIN)/python benchmarks/bench_training.py
+	$(BIN)/python benchmarks/bench_statistics.py
 
 ## lock: write requirements.txt anew from pyproject.toml
 lock: .venv/installed

@@ -5,6 +5,9 @@
 #   snakemake dataset --cores 32 --use-conda              shards, quality control, dataset
 #   snakemake models --cores 32 --use-conda               the trained networks
 #   snakemake predictions --cores 32 --use-conda          their predictions
+#   snakemake statistics --cores 32 --use-conda           models and other tools compared
+#   snakemake statistics --cores 32 --use-conda           metrics, tests and intervals
+#   snakemake report --cores 32 --use-conda               the page to read
 #   snakemake verify_shards --cores 32 --use-conda        every byte of the shards, read again
 #   snakemake --cores 2 --configfile config/demo.yaml     the embedded demo screen
 
@@ -26,6 +29,9 @@ include: "workflow/rules/images.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/models.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -34,4 +40,7 @@ rule all:
         rules.labels.input,
         rules.dataset.input,
         rules.predictions.input,
+        rules.statistics.input,
+        rules.figures.input,
+        rules.report.input,
     localrule: True

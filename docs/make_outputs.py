@@ -7,11 +7,14 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from paintassay import (  # noqa: E402
+    architectures,
+    comparison_tables,
     costs,
     dataset,
     features,
+    figure_tables,
     image_tables,
-    predictions,
+    prediction_tables,
     single_cells,
     tables,
     training_job,
@@ -43,6 +46,9 @@ Beside the tables:
   epoch; its metadata say all that is needed to use them. `model_card.md` beside it, to read:
   what it was trained on, with which settings, to what end. `metrics.jsonl`: one JSON object an
   epoch: training_loss, validation_loss, validation_auc, evaluable_tasks.
+- `report/index.html`: the page to read, one file, complete without a network.
+- `statistics/figures/`: the paper's figures and some more, each as SVG and PNG, its data as CSV.
+- `statistics/problems.json`: what of the comparison could not be done, and why.
 - `state/` and `tensorboard/` beside them: where a stopped job goes on, and events for TensorBoard
   (`tensorboard --logdir results/models`). A finished job needs its state only to go on to more
   epochs; delete it to save space.
@@ -101,10 +107,15 @@ TASK = "<column of the label matrix>"
 TABLES |= {
     f"models/{NETWORK}/timing.csv": training_job.TIMING,
     "models/costs.csv": costs.COSTS,
+    **{f"statistics/{name}": schema for name, schema in comparison_tables.FILES.items()},
+    **{f"statistics/figures/{name}": schema for name, schema in figure_tables.FILES.items()},
+    "statistics/figures/s5.csv": architectures.ARCHITECTURES,
+    "statistics/methods/<method>/metrics.parquet": comparison_tables.METRICS,
+    "statistics/methods/<method>/excluded.csv": comparison_tables.EXCLUDED,
 }
-for _name, (_description, _keys, _meaning) in predictions.FILES.items():
+for _name, (_description, _keys, _meaning) in prediction_tables.FILES.items():
     _folder = NETWORK if _name == "views" else "<model>/split_<split>"
-    TABLES[f"predictions/{_folder}/{_name}.parquet"] = predictions.prediction_schema(
+    TABLES[f"predictions/{_folder}/{_name}.parquet"] = prediction_tables.prediction_schema(
         _description, _keys, [TASK], _meaning
     )
 

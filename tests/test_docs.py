@@ -17,7 +17,13 @@ def test_page_of_outputs_is_that_of_the_schemas():
 
 def test_outputs_of_the_demo_have_the_documented_columns(demo):
     tasks = list(pd.read_csv(demo / "labels" / "assays.csv")["COLUMN"])
-    examples = {"plate": "DEMO1", "model": "gapnet", "split": "1", "replicate": "1"}
+    examples = {
+        "plate": "DEMO1",
+        "model": "gapnet",
+        "method": "fnn",
+        "split": "1",
+        "replicate": "1",
+    }
     for name, schema in MAKE_OUTPUTS["TABLES"].items():
         path = re.sub(r"<(\w+)>", lambda match: examples[match[1]], name)
         if schema.names[-1] == MAKE_OUTPUTS["TASK"]:

@@ -27,6 +27,8 @@ PACKAGES = {
     "PIL": ("pillow", "pillow"),
     "fsspec": ("fsspec", "fsspec"),
     "imagecodecs": ("imagecodecs", "imagecodecs"),
+    "jinja2": ("jinja2", "jinja2"),
+    "markupsafe": ("markupsafe", "markupsafe"),
     "matplotlib": ("matplotlib-base", "matplotlib"),
     "monai": ("monai", "monai"),
     "numpy": ("numpy", "numpy"),
@@ -37,6 +39,7 @@ PACKAGES = {
     "s3fs": ("s3fs", "s3fs"),
     "safetensors": ("safetensors", "safetensors"),
     "scipy": ("scipy", "scipy"),
+    "statsmodels": ("statsmodels", "statsmodels"),
     "tensorboard": ("tensorboard", "tensorboard"),
     "tifffile": ("tifffile", "tifffile"),
     "torch": ("pytorch", "torch"),
@@ -103,7 +106,7 @@ def test_every_rule_names_all_it_needs(rule):
     # Rule, script, log, benchmark and digest go by one name.
     assert f'"../scripts/{rule}.py"' in body
     assert f'code=code("{rule}")' in body
-    wildcards = r"(/{{(chunk|plate)}}|/{NETWORK}|/{{model}}/split_{{split}})?"
+    wildcards = r"(/{{(chunk|plate|method)}}|/{NETWORK}|/{{model}}/split_{{split}})?"
     assert re.search(rf"/logs/{rule}" + wildcards + r"\.log", body)
     assert re.search(rf"/benchmarks/{rule}" + wildcards + r"\.tsv", body)
 

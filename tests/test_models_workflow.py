@@ -10,7 +10,7 @@ from conftest import DEMO, ROOT, snakemake
 
 from paintassay.costs import COSTS
 from paintassay.metrics import task_auc
-from paintassay.predictions import read_predictions
+from paintassay.prediction_tables import read_predictions
 from paintassay.samples import labels_of, read_labels
 from paintassay.trained import load_trained
 

@@ -218,11 +218,15 @@ def planned(folder, config=DEMO, root=None, target="all"):
     run = snakemake(folder, config, target, "--dry-run", root=root or folder)
     assert run.returncode == 0, run.stderr[-3000:]
     table = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", run.stderr + run.stdout, re.M | re.S)
-    targets = {"all", "labels", "models", "predictions", "total"}
+    targets = {"all", "labels", "models", "predictions", "statistics", "figures", "report", "total"}
     return {line.split()[0] for line in table[1].splitlines()} - targets if table else set()
 
 
-AFTER_TRAINING = {"train_model", "predict_views", "average_predictions", "measure_costs"}
+AFTER_COMPARISON = {"compare_methods", "draw_comparison", "draw_examples", "build_report"}
+AFTER_PREDICTION = {"average_predictions", "score_predictions", *AFTER_COMPARISON}
+AFTER_TRAINING = {
+    "train_model", "predict_views", "measure_costs", "describe_models", *AFTER_PREDICTION,
+}  # fmt: skip
 AFTER_DATASET = {"build_dataset", *AFTER_TRAINING}
 AFTER_MATRIX = {"build_label_matrix", "summarise_labels", "make_splits", *AFTER_DATASET}
 AFTER_PART_ONE = {"binarise_pchembl", *AFTER_MATRIX}
@@ -250,11 +254,12 @@ def test_nothing_is_to_be_done_twice(project):
         ("quality.exclude_flags", ["blurred"], AFTER_DATASET),
         ("profiles.max_missing", 0.5, {"read_profiles", *AFTER_TRAINING}),
         ("training.seed", 1, AFTER_TRAINING),
-        ("training.devices", 2, set()),
-        ("predictions.parts", ["test"], {"predict_views", "average_predictions"}),
+        ("training.devices", 2, {"build_report"}),
+        ("predictions.parts", ["test"], {"predict_views", *AFTER_PREDICTION}),
         ("models.gapnet.learning_rate", 0.1, AFTER_TRAINING),
-        ("models.gapnet.micro_batch", 4, set()),
-        ("models.resnet.enabled", False, {"measure_costs"}),
+        ("models.gapnet.micro_batch", 4, {"build_report"}),
+        ("comparison.seed", 1, AFTER_COMPARISON),
+        ("models.resnet.enabled", False, {"measure_costs", "describe_models", *AFTER_COMPARISON}),
     ],
 )
 def test_changed_keys_rerun_what_depends_on_them(project, key, value, rules):
@@ -295,13 +300,15 @@ def test_touched_code_reruns_nothing(project):
         ("labels", "comment.casefold()", "comment.lower()", AFTER_PART_TWO),
         ("labels", '_mean"], 6)', '_mean"], 5)', {"average_pchembl", *AFTER_PART_ONE}),
         ("label_matrix", "KINDS = [", "KINDS = 1 * [", AFTER_MATRIX),
-        ("figures", '"font.size": 9', '"font.size": 10', {"summarise_labels", "draw_plate"}),
+        ("figures", '"font.size": 9', '"font.size": 10',
+            {"summarise_labels", "draw_plate", "draw_comparison", "draw_examples",
+             "build_report"}),
         ("imaging", "CLIP_PERCENT = 0.0028", "CLIP_PERCENT = 0.003", AFTER_CONVERSION),
         ("export_npz", "def export_views(", "def export_views_(", set()),
         ("chembl_sqlite", "ROWS_PER_SLICE = 200_000", "ROWS_PER_SLICE = 100_000",
             {"extract_activities", *LABEL_RULES}),
         ("losses", "softplus(-", "softplus(+", AFTER_TRAINING),
-        ("costs", "// 2", "// 1", {"measure_costs"}),
+        ("costs", "// 2", "// 1", {"measure_costs", "build_report"}),
         ("predictions", "others = np.where(sizes > 1", "others = np.where(sizes > 2",
             AFTER_TRAINING),
         ("chembl_webservice", "PAGE_ROWS = 1000", "PAGE_ROWS = 999", set()),

@@ -5,18 +5,17 @@ import pandas as pd
 from paintassay.costs import COSTS, cost_table, count_macs, count_parameters
 from paintassay.logs import logged_to
 from paintassay.tables import write_csv
-from paintassay.trained import load_trained
+from paintassay.trained import load_trained, sample_shape
 
 with logged_to(snakemake.log[0]):
     jobs = []
     for weights, timing in zip(snakemake.input.weights, snakemake.input.timing, strict=True):
         model, facts = load_trained(weights)
-        size = (facts["height"], facts["width"]) if facts["height"] else ()
         jobs.append(
             {
                 "model": facts["model"],
                 "parameters": count_parameters(model),
-                "gmacs": count_macs(model, (len(facts["channels"]), *size)) / 1e9,
+                "gmacs": count_macs(model, sample_shape(facts)) / 1e9,
                 "timing": pd.read_csv(timing),
             }
         )

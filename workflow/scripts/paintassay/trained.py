@@ -87,6 +87,12 @@ def load_trained(path):
 _AGAIN = "the file is damaged: train the model again, or copy the file again"
 
 
+def sample_shape(metadata):
+    """Shape of one sample of a trained model: (channels, height, width), or (features,)."""
+    size = (metadata["height"], metadata["width"])
+    return (len(metadata["channels"]), *(() if metadata["input"] == "features" else size))
+
+
 def _read(path):
     try:
         with safetensors.safe_open(path, framework="pt") as file:
