@@ -128,8 +128,15 @@ rule summarise_labels:
     output:
         summary=f"{RESULTS}/labels/summary.json",
         page=f"{RESULTS}/labels/summary.md",
-        figure_svg=f"{RESULTS}/labels/data_points_per_assay.svg",
-        figure_png=f"{RESULTS}/labels/data_points_per_assay.png",
+        **{
+            f"figure_{kind}": report(
+                f"{RESULTS}/labels/data_points_per_assay.{kind}",
+                caption="../report/data_points_per_assay.rst",
+                category="Labels",
+                labels={"figure": "Fig. S4: data points of each assay", "format": kind.upper()},
+            )
+            for kind in ("svg", "png")
+        },
     log:
         f"{RESULTS}/logs/summarise_labels.log",
     benchmark:

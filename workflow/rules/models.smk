@@ -108,7 +108,12 @@ rule measure_costs:
         weights=of_all_networks(rules.train_model.output.weights),
         timing=of_all_networks(rules.train_model.output.timing),
     output:
-        costs=f"{RESULTS}/models/costs.csv",
+        costs=report(
+            f"{RESULTS}/models/costs.csv",
+            caption="../report/costs.rst",
+            category="Training",
+            labels={"figure": "Table 3: costs", "format": "CSV"},
+        ),
     log:
         f"{RESULTS}/logs/measure_costs.log",
     benchmark:

@@ -63,8 +63,18 @@ rule compare_methods:
     output:
         metrics=f"{RESULTS}/statistics/metrics.parquet",
         tasks=f"{RESULTS}/statistics/tasks.parquet",
-        summary=f"{RESULTS}/statistics/summary.csv",
-        wilcoxon=f"{RESULTS}/statistics/wilcoxon.csv",
+        summary=report(
+            f"{RESULTS}/statistics/summary.csv",
+            caption="../report/summary.rst",
+            category="Comparison",
+            labels={"figure": "Table 1: methods", "format": "CSV"},
+        ),
+        wilcoxon=report(
+            f"{RESULTS}/statistics/wilcoxon.csv",
+            caption="../report/wilcoxon.rst",
+            category="Comparison",
+            labels={"figure": "Table 2: Wilcoxon's test", "format": "CSV"},
+        ),
         roc_tests=f"{RESULTS}/statistics/roc_tests.parquet",
         roc_curves=f"{RESULTS}/statistics/roc_curves.parquet",
         predictability=f"{RESULTS}/statistics/predictability.csv",
