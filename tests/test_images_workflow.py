@@ -195,7 +195,8 @@ def test_demo_goes_to_the_dataset(demo):
         assert labelled[split].notna().all()
         assert views.loc[~views["labelled"], split].isna().all()
         shares = labelled.drop_duplicates("inchikey")[split].value_counts()
-        targets = {"train": 0.7 * 97, "validation": 0.1 * 97, "test": 0.2 * 97}
+        parts = zip(("train", "validation", "test"), DEMO["splits"]["parts"], strict=True)
+        targets = {part: 97 * share for part, share in parts}
         assert all(abs(shares[part] - target) <= 1 for part, target in targets.items())
 
     # What the simulator left out is exactly what is missing.

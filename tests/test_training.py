@@ -251,7 +251,7 @@ class Narrow(Small):
 def test_micro_batches_and_too_little_memory(tmp_path, caplog):
     whole, expected = train_tiny(tmp_path / "1", model=Narrow(8))
     pieces, history = train_tiny(tmp_path / "2", model=Narrow(2), micro_batch=2)
-    assert caplog.text == ""
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
     halved, found = train_tiny(tmp_path / "3", model=Narrow(2))
     assert digest(halved) == digest(pieces) and found.epochs == history.epochs
     assert caplog.text.count("does not suffice for 8 samples at once, going on with 4") == 1
