@@ -126,8 +126,6 @@ rule summarise_labels:
         ties=rules.vote_comments.output.ties,
         unknown=rules.vote_comments.output.unknown,
     output:
-        summary=f"{RESULTS}/labels/summary.json",
-        page=f"{RESULTS}/labels/summary.md",
         **{
             f"figure_{kind}": report(
                 f"{RESULTS}/labels/data_points_per_assay.{kind}",
@@ -137,6 +135,8 @@ rule summarise_labels:
             )
             for kind in ("svg", "png")
         },
+        summary=f"{RESULTS}/labels/summary.json",
+        page=f"{RESULTS}/labels/summary.md",
     log:
         f"{RESULTS}/logs/summarise_labels.log",
     benchmark:
