@@ -8,10 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from paintassay import comparison_tables
+from paintassay.comparison_data import choose_pair
 from paintassay.method_style import method_colours, method_names
 
-# The paper's Figure 4 compares these two.
-FIRST_PAIR = ("gapnet", "fnn")
 CORRECTIONS = ("pvalue", "benjamini_hochberg", "holm")
 
 
@@ -197,9 +196,7 @@ def list_pairs(roc_tests, methods, tasks):
 def default_pair(methods):
     """Places of the two methods that are compared at first: the paper's, or the best two."""
     keys = [method["method"] for method in methods]
-    if all(key in keys for key in FIRST_PAIR):
-        return [keys.index(key) for key in FIRST_PAIR]
-    return list(range(min(len(keys), 2)))
+    return [keys.index(key) for key in choose_pair(keys)]
 
 
 def wilcoxon_matrix(wilcoxon, methods):
