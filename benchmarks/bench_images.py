@@ -27,6 +27,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 
+from reporting import figure_table, write_figures
+
 REPEATS = 3
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 FRAME = (520, 696)
@@ -262,9 +264,7 @@ def markdown(figures):
         ("peak memory", "{convert_zip_gigabytes:.2f} GB", "< 1 GB"),
         ("peak memory, two threads", "{convert_two_threads_gigabytes:.2f} GB", "< 1 GB"),
     ]
-    rows = ["| figure | measured | goal |", "| --- | ---: | ---: |"]
-    rows += [f"| {name} | {value.format(**figures)} | {goal} |" for name, value, goal in lines]
-    return "\n".join(rows)
+    return figure_table(lines, figures)
 
 
 def main():
@@ -283,9 +283,7 @@ def main():
         f" medians of {REPEATS}; Python {figures['python']}\n"
     )
     print(markdown(figures))
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(figures, options.output)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 
+from reporting import figure_table, write_figures
+
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 3
 RELEASE = 37
@@ -235,9 +237,7 @@ def markdown(figures):
     ]
     if "cold_extract_seconds" in figures:
         lines += [(f"{name}, cold", f"{{cold_{name}_seconds:.1f}} s", "") for name in VARIANTS]
-    rows = ["| figure | measured | goal |", "| --- | ---: | ---: |"]
-    rows += [f"| {name} | {value.format(**figures)} | {goal} |" for name, value, goal in lines]
-    return "\n".join(rows)
+    return figure_table(lines, figures)
 
 
 def main():
@@ -274,9 +274,7 @@ def main():
         f" medians of {REPEATS}; Python {figures['python']}, SQLite {figures['sqlite']}\n"
     )
     print(markdown(figures))
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(figures, options.output)
 
 
 if __name__ == "__main__":

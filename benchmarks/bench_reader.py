@@ -9,7 +9,6 @@ memory of its own: a view that nobody touches costs nothing.
 """
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 
 import numpy as np
 import pandas as pd
+from reporting import figure_table, write_figures
 
 from paintassay.export_npz import export_views
 from paintassay.shards import new_shard, verify_manifest
@@ -263,9 +263,7 @@ def markdown(figures):
     for name in ("shards_batch", "memmap_batch", "npz_plain"):
         if f"cold_{name}_per_second" in figures:
             lines.append((f"{name}, cold", f"{{cold_{name}_per_second:.0f}} /s", ""))
-    rows = ["| figure | measured | goal |", "| --- | ---: | ---: |"]
-    rows += [f"| {name} | {value.format(**figures)} | {goal} |" for name, value, goal in lines]
-    return "\n".join(rows)
+    return figure_table(lines, figures)
 
 
 def main():
@@ -286,9 +284,7 @@ def main():
         f" Python {figures['python']}, numpy {figures['numpy']}\n"
     )
     print(markdown(figures))
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(figures, options.output)
 
 
 if __name__ == "__main__":

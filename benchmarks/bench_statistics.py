@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts")
 
 import numpy as np
 import pandas as pd
+from reporting import figure_table, write_figures
 from sklearn.metrics import roc_auc_score
 
 from paintassay.methods import read_model
@@ -213,9 +214,7 @@ def markdown(figures):
     ]
     if "curves_to_proc" not in figures:
         lines[1] = (lines[1][0], "not measured: no Rscript with pROC", lines[1][2])
-    rows = ["| figure | measured | goal |", "| --- | ---: | ---: |"]
-    rows += [f"| {name} | {value.format(**figures)} | {goal} |" for name, value, goal in lines]
-    return "\n".join(rows)
+    return figure_table(lines, figures)
 
 
 def main():
@@ -235,9 +234,7 @@ def main():
         f" pROC {figures.get('proc_version', 'not found')}\n"
     )
     print(markdown(figures))
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(figures, options.output)
 
 
 if __name__ == "__main__":

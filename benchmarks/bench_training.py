@@ -10,7 +10,6 @@ against the paper's Table 3; without one, batches are small.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 import yaml
 from bench_reader import SHAPE, write_shards
+from reporting import write_figures
 
 from paintassay import training
 from paintassay.batches import feed
@@ -274,9 +274,7 @@ def main():
         f" {views} views of {SHAPE}; medians of {TURNS} turns\n"
     )
     print(markdown(figures))
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(figures, options.output)
 
 
 if __name__ == "__main__":
