@@ -42,6 +42,7 @@ def test_outputs_of_the_demo_have_the_documented_columns(demo):
 def test_every_output_is_documented(demo):
     text = (ROOT / "docs" / "outputs.md").read_text()
     folders = ("compounds", "chembl", "labels", "images", "dataset", "models", "predictions")
+    folders += ("statistics", "report")
     files = {path.relative_to(demo) for name in folders for path in (demo / name).rglob("*.*")}
     for path in files:
         documented = re.sub(r"DEMO\d", "<plate>", str(path))
