@@ -48,6 +48,9 @@ def test_every_output_is_documented(demo):
         documented = re.sub(r"DEMO\d", "<plate>", str(path))
         documented = re.sub(r"(split|replicate)_\d", r"\1_<\1>", documented)
         documented = re.sub(r"^(models|predictions)/\w+/", r"\1/<model>/", documented)
+        documented = re.sub(r"^statistics/methods/\w+/", "statistics/methods/<method>/", documented)
+        # A figure's pictures are explained with the table they are drawn from.
+        documented = re.sub(r"(/figures/\w+)\.(svg|png)$", r"\1.csv", documented)
         # Card and metrics are explained beside the weights of the same folder.
         short = f"`{path.name}`" in text and path.suffix in (".md", ".jsonl")
         folder = path.parent.name in ("pictures", "state", "tensorboard")
