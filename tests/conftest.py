@@ -1,5 +1,6 @@
 """What the tests share: real data beside the project, ChEMBL databases, workflow runs."""
 
+import copy
 import os
 import shutil
 import subprocess
@@ -16,6 +17,14 @@ from paintassay.chembl_schema import create_database
 
 ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+# Every stage of the demo in about two minutes: one model that reads views and one that reads
+# features, trained too little to predict well.
+QUICK_DEMO = copy.deepcopy(DEMO)
+QUICK_DEMO["demo"] = {"sites": 1}
+QUICK_DEMO["training"]["replicates"] = 1
+for _name, _model in QUICK_DEMO["models"].items():
+    _model |= {"epochs": 2} if _name in ("gapnet", "fnn") else {"enabled": False}
+QUICK_DEMO["comparison"] = {"replicates": 100, "permutations": 200}
 WORKFLOW = ["Snakefile", "workflow", "config", "envs", "profiles"]
 SCHEMA_SQL = (ROOT / "workflow" / "resources" / "chembl_schema.sql").read_text(encoding="utf-8")
 
