@@ -6,7 +6,6 @@
 #   snakemake models --cores 32 --use-conda               the trained networks
 #   snakemake predictions --cores 32 --use-conda          their predictions
 #   snakemake statistics --cores 32 --use-conda           models and other tools compared
-#   snakemake statistics --cores 32 --use-conda           metrics, tests and intervals
 #   snakemake report --cores 32 --use-conda               the page to read
 #   snakemake verify_shards --cores 32 --use-conda        every byte of the shards, read again
 #   snakemake --cores 2 --configfile config/demo.yaml     the embedded demo screen
@@ -32,6 +31,7 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/provenance.smk"
 
 
 rule all:
@@ -43,4 +43,5 @@ rule all:
         rules.statistics.input,
         rules.figures.input,
         rules.report.input,
+        rules.build_crate.output,
     localrule: True

@@ -54,6 +54,10 @@ Beside the tables:
   epochs; delete it to save space.
 - `dataset/summary.json`: views, wells and compounds, from all to those with labels.
 - `compounds/account.json` and `chembl/source.json`: counts, checksums and versions of the inputs.
+- `provenance.json`: the record of the last run: configuration, inputs with their checksums, digests
+  of the code, versions, ChEMBL's release, the machine.
+- `ro-crate-metadata.json`: the main files, what they are and what they were made from, as an
+  [RO-Crate](https://www.researchobject.org/ro-crate/).
 - `logs/` and `benchmarks/`: a log, and time and memory, of every job.
 """
 

@@ -36,6 +36,7 @@ PACKAGES = {
     "pyarrow": ("pyarrow", "pyarrow"),
     "rdkit": ("rdkit", "rdkit"),
     "requests": ("requests", "requests"),
+    "rocrate": ("rocrate", "rocrate"),
     "s3fs": ("s3fs", "s3fs"),
     "safetensors": ("safetensors", "safetensors"),
     "scipy": ("scipy", "scipy"),

@@ -222,7 +222,13 @@ def planned(folder, config=DEMO, root=None, target="all"):
     return {line.split()[0] for line in table[1].splitlines()} - targets if table else set()
 
 
-AFTER_COMPARISON = {"compare_methods", "draw_comparison", "draw_examples", "build_report"}
+AFTER_COMPARISON = {
+    "compare_methods",
+    "draw_comparison",
+    "draw_examples",
+    "build_report",
+    "build_crate",
+}
 AFTER_PREDICTION = {"average_predictions", "score_predictions", *AFTER_COMPARISON}
 AFTER_TRAINING = {
     "train_model", "predict_views", "measure_costs", "describe_models", *AFTER_PREDICTION,
@@ -254,10 +260,10 @@ def test_nothing_is_to_be_done_twice(project):
         ("quality.exclude_flags", ["blurred"], AFTER_DATASET),
         ("profiles.max_missing", 0.5, {"read_profiles", *AFTER_TRAINING}),
         ("training.seed", 1, AFTER_TRAINING),
-        ("training.devices", 2, {"build_report"}),
+        ("training.devices", 2, {"build_report", "build_crate"}),
         ("predictions.parts", ["test"], {"predict_views", *AFTER_PREDICTION}),
         ("models.gapnet.learning_rate", 0.1, AFTER_TRAINING),
-        ("models.gapnet.micro_batch", 4, {"build_report"}),
+        ("models.gapnet.micro_batch", 4, {"build_report", "build_crate"}),
         ("comparison.seed", 1, AFTER_COMPARISON),
         ("models.resnet.enabled", False, {"measure_costs", "describe_models", *AFTER_COMPARISON}),
     ],
@@ -302,13 +308,13 @@ def test_touched_code_reruns_nothing(project):
         ("label_matrix", "KINDS = [", "KINDS = 1 * [", AFTER_MATRIX),
         ("figures", '"font.size": 9', '"font.size": 10',
             {"summarise_labels", "draw_plate", "draw_comparison", "draw_examples",
-             "build_report"}),
+             "build_report", "build_crate"}),
         ("imaging", "CLIP_PERCENT = 0.0028", "CLIP_PERCENT = 0.003", AFTER_CONVERSION),
         ("export_npz", "def export_views(", "def export_views_(", set()),
         ("chembl_sqlite", "ROWS_PER_SLICE = 200_000", "ROWS_PER_SLICE = 100_000",
             {"extract_activities", *LABEL_RULES}),
         ("losses", "softplus(-", "softplus(+", AFTER_TRAINING),
-        ("costs", "// 2", "// 1", {"measure_costs", "build_report"}),
+        ("costs", "// 2", "// 1", {"measure_costs", "build_report", "build_crate"}),
         ("predictions", "others = np.where(sizes > 1", "others = np.where(sizes > 2",
             AFTER_TRAINING),
         ("chembl_webservice", "PAGE_ROWS = 1000", "PAGE_ROWS = 999", set()),

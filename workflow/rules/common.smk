@@ -17,6 +17,7 @@ from paintassay.chembl_release import release_name
 from paintassay.code_digest import code_digest
 from paintassay.config import check_config
 from paintassay.errors import InputError
+from paintassay.run_record import write_run_record
 
 try:
     check_config(config, yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text()))
@@ -24,11 +25,36 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = config["results"].rstrip("/")
+CODE = {}
 
 
 def code(rule_name):
     """Digest of the code that a rule's script reaches; as a param it reruns the rule."""
-    return code_digest(SCRIPTS / f"{rule_name}.py", SCRIPTS / "paintassay")
+    CODE[rule_name] = code_digest(SCRIPTS / f"{rule_name}.py", SCRIPTS / "paintassay")
+    return CODE[rule_name]
+
+
+def record_run(outcome):
+    """Leave the record of this run beside its results."""
+    made = {str(path) for job in workflow.dag.jobs for path in job.output}
+    read = {str(path) for job in workflow.dag.jobs for path in job.input}
+    plan = {
+        "config": config,
+        "code": CODE | {f"models.{name}": digest for name, digest in MODEL_CODE.items()},
+        "environments": {
+            path.stem: yaml.safe_load(path.read_text())["dependencies"]
+            for path in sorted((ROOT / "envs").glob("*.yaml"))
+        },
+        "deployment": sorted(
+            method.name.lower() for method in workflow.deployment_settings.deployment_method
+        ),
+    }
+    outside = [path for path in read - made if not path.startswith(f"{RESULTS}/")]
+    try:
+        write_run_record(f"{RESULTS}/provenance.json", outcome, outside, plan)
+    except OSError as error:
+        # A full disk has failed the run already; that is the error to be read.
+        print(f"The record of this run could not be written: {error}", file=sys.stderr)
 
 
 IMAGES = config["images"]

@@ -1,0 +1,109 @@
+"""The record of a run, and the results as an RO-Crate."""
+
+import hashlib
+import json
+import shutil
+
+import yaml
+from conftest import DEMO, ROOT, snakemake
+from rocrate.rocrate import ROCrate
+
+from paintassay import __version__
+from paintassay.crate import DESCRIPTIONS, MEDIA_TYPES
+from paintassay.run_record import LARGEST_SUMMED_BYTES, describe_input
+
+
+def checksum(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_run_leaves_what_it_was_made_of(project, demo):
+    # A small target of an own results folder, so that the record is that of this run.
+    config = {
+        "results": "results/own",
+        "compounds": {"table": "results/demo/screen/library.csv"},
+        "chembl": {"sqlite": "results/demo/screen/chembl.db"},
+    }
+    run = snakemake(project, config, "labels", root=project)
+    assert run.returncode == 0, run.stderr[-3000:]
+    record = json.loads((project / "results" / "own" / "provenance.json").read_text())
+    assert record["outcome"] == "success"
+    assert record["paintassay"] == __version__
+    assert record["config"]["compounds"]["table"] == config["compounds"]["table"]
+    assert record["config"]["labels"]["thresholds"] == [5.5, 6.5, 7.5]
+    assert record["chembl"]["release"] == "ChEMBL_37"
+    inputs = {each["path"]: each for each in record["inputs"]}
+    assert set(inputs) == {
+        "results/demo/screen/library.csv",
+        "results/demo/screen/chembl.db",
+        "workflow/resources/activity_comments.csv",
+    }
+    for path, each in inputs.items():
+        assert each["bytes"] == (project / path).stat().st_size
+        assert each["sha256"] == checksum(project / path)
+    scripts = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
+    # What the configuration rules out has no rule, and so no digest.
+    without = {"fetch_activities", "join_activities", "retrieve_chembl"}
+    without |= {"read_cells", "read_profiles"}
+    models = {
+        f"models.{path.stem}"
+        for path in (ROOT / "workflow/scripts/paintassay/models").glob("[a-z]*.py")
+    }
+    assert set(record["code"]) == (scripts - without) | models
+    assert record["software"]["snakemake"].startswith("9.")
+    for name, packages in record["environments"].items():
+        assert packages == yaml.safe_load((ROOT / f"envs/{name}.yaml").read_text())["dependencies"]
+    assert record["hardware"]["processors"] >= 1
+
+    # A run that fails leaves its record as well.
+    config["labels"] = {"min_actives": 10_000}
+    run = snakemake(project, config, "labels", root=project)
+    assert run.returncode != 0
+    record = json.loads((project / "results" / "own" / "provenance.json").read_text())
+    assert record["outcome"] == "failure"
+    assert record["config"]["labels"]["min_actives"] == 10_000
+    shutil.rmtree(project / "results" / "own")
+
+
+def test_record_of_the_demo_names_the_devices(demo):
+    record = json.loads((demo / "provenance.json").read_text())
+    assert all(device.startswith("CPU") for device in record["hardware"]["trained_on"])
+    assert record["hardware"]["trained_on"]
+
+
+def test_inputs_too_large_to_read_are_only_measured(tmp_path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(LARGEST_SUMMED_BYTES + 1)
+    (tmp_path / "small").write_bytes(b"abc")
+    large, small = (describe_input(tmp_path / name) for name in ("large", "small"))
+    assert large["bytes"] == LARGEST_SUMMED_BYTES + 1
+    assert large["sha256"] is None
+    # FIPS 180-4, first example of SHA-256.
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert small["sha256"] == expected
+    assert describe_input(tmp_path) == {"path": str(tmp_path), "bytes": None, "sha256": None}
+
+
+def test_crate_describes_the_files_that_are_there(demo):
+    crate = ROCrate(demo)
+    files = {entity.id: entity for entity in crate.data_entities}
+    models = [name for name, block in DEMO["models"].items() if block.get("enabled", True)]
+    weights = {path for path in files if path.endswith("weights.safetensors")}
+    assert weights == {
+        f"models/{model}/split_1/replicate_{replicate}/weights.safetensors"
+        for model in models
+        for replicate in (1, 2)
+    }
+    assert {path.rsplit("/")[-1] for path in files} == set(DESCRIPTIONS)
+    for path, entity in files.items():
+        place = demo / path
+        assert entity["sha256"] == checksum(place)
+        assert entity["contentSize"] == str(place.stat().st_size)
+        assert entity["encodingFormat"] == MEDIA_TYPES[place.suffix]
+    assert crate.mainEntity.id == "report/index.html"
+    [action] = [entity for entity in crate.get_entities() if entity.type == "CreateAction"]
+    assert {each.id for each in action["result"]} == set(files)
+    assert action["instrument"]["version"] == __version__
+    assert {"ChEMBL_37", "results/demo/screen/library.csv"} < {
+        each["name"] for each in action["object"]
+    }

@@ -1,0 +1,17 @@
+"""Describe the results as an RO-Crate, for archives and for other programs."""
+
+from paintassay import __version__
+from paintassay.crate import describe_crate
+from paintassay.files import read_json, write_json
+from paintassay.logs import logged_to
+
+with logged_to(snakemake.log[0]):
+    summary = read_json(snakemake.input.label_summary)
+    library, chembl = summary["library"], summary["chembl"]
+    inputs = {
+        library["table"]: f"compound library, SHA-256 {library['sha256']}",
+        chembl["release"]: f"activities from ChEMBL, by {chembl['source']}",
+        snakemake.params.images: "raw images",
+    }
+    crate = describe_crate(snakemake.params.results, snakemake.input.files, inputs, __version__)
+    write_json(crate, snakemake.output.crate)
