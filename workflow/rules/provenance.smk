@@ -39,7 +39,6 @@ rule build_crate:
         mem_mb=1000,
         runtime=10,
     params:
-        results=RESULTS,
         images=IMAGES["root"],
         code=code("build_crate"),
     script:

@@ -1,5 +1,7 @@
 """Describe the results as an RO-Crate, for archives and for other programs."""
 
+from pathlib import Path
+
 from paintassay import __version__
 from paintassay.crate import describe_crate
 from paintassay.files import read_json, write_json
@@ -13,5 +15,5 @@ with logged_to(snakemake.log[0]):
         chembl["release"]: f"activities from ChEMBL, by {chembl['source']}",
         snakemake.params.images: "raw images",
     }
-    crate = describe_crate(snakemake.params.results, snakemake.input.files, inputs, __version__)
-    write_json(crate, snakemake.output.crate)
+    path = Path(snakemake.output.crate)
+    write_json(describe_crate(path.parent, snakemake.input.files, inputs, __version__), path)

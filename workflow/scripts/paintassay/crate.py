@@ -112,4 +112,3 @@ def describe_crate(results, files, inputs, version):
         properties={"name": "One run of the workflow", "@type": "CreateAction"},
     )
     return crate.metadata.generate()
-
