@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench pictures lock clean
 
 ## demo: the whole workflow on the embedded demo screen, into results/demo
 demo: .venv/installed
@@ -30,6 +30,10 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/bench_reader.py
 	$(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_statistics.py
+
+## pictures: those of the documentation; needs Graphviz, Chromium and a demo that has run
+pictures: .venv/installed
+	$(BIN)/python docs/make_pictures.py
 
 ## lock: write requirements.txt anew from pyproject.toml
 lock: .venv/installed

@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pandas as pd
 import pytest
+import torch
 import yaml
 from moto.server import ThreadedMotoServer
 
@@ -132,6 +133,15 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="session")
 def demo(project):
     return project / "results" / "demo"
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """PyTorch on one thread, so that the same numbers come out on every machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -26,14 +26,7 @@ from paintassay.training_state import NAME, TERMINATED, termination_noted
 
 TESTS = Path(__file__).parent
 KILLED = -signal.SIGKILL
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

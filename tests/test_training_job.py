@@ -43,6 +43,7 @@ SETTINGS = {
     "seed": 5,
     "threads": 1,
 }
+pytestmark = pytest.mark.usefixtures("one_thread")
 # As Snakemake runs a script: at its top level, without a guard.
 SCRIPT = """
 import json, logging, sys
@@ -50,14 +51,6 @@ from paintassay.training_job import run
 logging.basicConfig(level="INFO")
 run(json.load(open(sys.argv[1])))
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -276,6 +277,23 @@ def test_changed_keys_rerun_what_depends_on_them(project, key, value, rules):
         place = place.setdefault(block, {})
     place[name] = value
     assert planned(project, config) == rules
+
+
+def test_changed_plate_reruns_its_own_jobs_and_what_rests_on_all_plates(project):
+    archive = project / "results" / "demo" / "screen" / "images" / "DEMO2-Mito.zip"
+    content, times = archive.read_bytes(), archive.stat()
+    try:
+        archive.write_bytes(content + b" ")
+        run = snakemake(project, DEMO, "all", "--dry-run", root=project)
+        rules = planned(project)
+    finally:
+        archive.write_bytes(content)
+        os.utime(archive, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert rules == {"index_plate", *AFTER_CONVERSION}
+    for rule in ("index_plate", "convert_plate", "draw_plate", "read_cells"):
+        plates = re.findall(rf"^rule {rule}:.*?wildcards: plate=(\w+)", run.stdout, re.M | re.S)
+        assert plates == ["DEMO2"], rule
+    assert planned(project) == set()
 
 
 def test_edited_model_retrains_those_that_are_made_of_it(project):
