@@ -58,6 +58,8 @@ Beside the tables:
   of the code, versions, ChEMBL's release, the machine.
 - `ro-crate-metadata.json`: the main files, what they are and what they were made from, as an
   [RO-Crate](https://www.researchobject.org/ro-crate/).
+- `sources/`: published data that the configuration does not name otherwise, as they were fetched;
+  `<file>.json` beside them: address, size and SHA-256; see [data.md](data.md).
 - `logs/` and `benchmarks/`: a log, and time and memory, of every job.
 """
 

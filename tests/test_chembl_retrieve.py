@@ -1,18 +1,17 @@
 """The retrieval of a ChEMBL dump, against a web server with every bad habit there is."""
 
 import hashlib
-import http.server
 import io
 import random
 import shutil
 import sqlite3
 import tarfile
-import threading
 from types import SimpleNamespace
 
 import pytest
+from download_stub import running_site
 
-from paintassay import chembl_retrieve
+from paintassay import chembl_retrieve, downloads
 from paintassay.errors import InputError
 
 FOLDER, NAME = "/chembl_24_1", "chembl_24_1_sqlite.tar.gz"
@@ -27,49 +26,6 @@ def tar_gz(members):
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `server.files`; misbehaves as `server.habits` says, once for each entry."""
-
-    def do_GET(self):
-        server = self.server
-        content = server.files.get(self.path)
-        if content is None:
-            return self.send_error(404)
-        habit = None
-        if self.path.endswith(".gz"):
-            server.requests.append(self.headers.get("Range"))
-            habit = server.habits.pop(0) if server.habits else None
-        if habit == "busy":
-            return self.send_error(503)
-        if habit == "change":
-            content = server.files[self.path] = server.changed
-        etag = f'"{hashlib.md5(content).hexdigest()}"'
-        start = 0
-        span = self.headers.get("Range") if server.ranges else None
-        if span and self.headers.get("If-Range", etag) == etag:
-            start = int(span.removeprefix("bytes=").removesuffix("-"))
-        if start and start >= len(content):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(content)}")
-            self.send_header("Content-Length", "0")
-            return self.end_headers()
-        half = (start + len(content)) // 2
-        # A server may give less than was asked for (RFC 9110, section 15.3.7).
-        end = half if habit == "short" else len(content)
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
-        self.send_header("Content-Length", str(end - start))
-        if self.path.endswith(".gz"):
-            self.send_header("Content-Encoding", "x-gzip")
-        self.send_header("ETag", etag)
-        self.end_headers()
-        self.wfile.write(content[start : half if habit == "drop" else end])
-
-    def log_message(self, *args):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +43,11 @@ def database(tmp_path_factory):
 @pytest.fixture
 def site(database, monkeypatch):
     """A running server with one sound release; waits between tries are skipped."""
-    monkeypatch.setattr(chembl_retrieve.time, "sleep", lambda seconds: None)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.habits, server.requests, server.ranges, server.files = [], [], True, {}
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    publish(server, tar_gz([("chembl_24_1/README", b"read me"), ("chembl_24_1/c.db", database)]))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    monkeypatch.setattr(downloads.time, "sleep", lambda seconds: None)
+    with running_site() as server:
+        content = tar_gz([("chembl_24_1/README", b"read me"), ("chembl_24_1/c.db", database)])
+        publish(server, content)
+        yield server
 
 
 def publish(server, archive, line="{sha256}  ./{name}\n"):
@@ -111,7 +61,7 @@ def publish(server, archive, line="{sha256}  ./{name}\n"):
 
 
 def retrieve(site, path, **options):
-    return chembl_retrieve.retrieve_dump("24.1", path, base_url=site.url, **options)
+    return chembl_retrieve.retrieve_dump(f"{site.url}{FOLDER}/{NAME}", path, **options)
 
 
 def names(folder):
@@ -183,7 +133,8 @@ def test_part_of_something_else_is_thrown_away(site, tmp_path, database, known):
     digest = hashlib.sha256(site.changed).hexdigest() if known else "f" * 64
     (tmp_path / "c.db.tar.gz.part").write_bytes(bytes(len(site.changed) + 1))
     (tmp_path / "c.db.tar.gz.part.json").write_text(
-        f'{{"sha256": "{digest}", "validator": null, "bytes": null}}'
+        f'{{"url": "{site.url}{FOLDER}/{NAME}", "sha256": "{digest}", '
+        '"validator": null, "bytes": null}'
     )
     retrieve(site, tmp_path / "c.db")
     # A part that is too long is refused with status 416; one of another archive is not offered.

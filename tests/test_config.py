@@ -97,6 +97,16 @@ def test_releases_may_be_written_in_any_usual_way(release):
         ("chembl.source", "postgres", "chembl.source: 'postgres' is not one of ['sqlite'"),
         ("chembl.release", "latest", "chembl.release: 'latest' does not match"),
         ("compounds.smiles_column", None, "both null; one of them must name a column"),
+        (
+            "plates.platemap_folder",
+            "maps",
+            "barcode_platemap and plates.platemap_folder go together",
+        ),
+        (
+            "images.layout",
+            "bray_zip",
+            "images.root: is null, the published images, but images.layo",
+        ),
         ("training.splits", [1, 4], "training.splits: there is no split 4; splits.number is 3"),
         ("models.gapnt", {}, "key models.gapnt.learning_rate is missing"),
         ("models.gapnt", MODEL, "models.gapnt: there is no such model (did you mean gapnet?)"),

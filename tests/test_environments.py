@@ -107,7 +107,7 @@ def test_every_rule_names_all_it_needs(rule):
     # Rule, script, log, benchmark and digest go by one name.
     assert f'"../scripts/{rule}.py"' in body
     assert f'code=code("{rule}")' in body
-    wildcards = r"(/{{(chunk|plate|method)}}|/{NETWORK}|/{{model}}/split_{{split}})?"
+    wildcards = r"(/{{(chunk|plate|method|table)}}|/{NETWORK}|/{{model}}/split_{{split}})?"
     assert re.search(rf"/logs/{rule}" + wildcards + r"\.log", body)
     assert re.search(rf"/benchmarks/{rule}" + wildcards + r"\.tsv", body)
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import statistics
+import tarfile
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,38 @@ def test_columns_of_a_profile_are_told_apart_by_name(tmp_path):
     assert list(metadata["well"]) == ["A01", "P24", "A02"]
     assert list(metadata["Metadata_id"]) == ["01", "1e3", "NA"]
     assert problems.empty
+
+
+def test_profiles_of_an_archive_are_read_in_place(tmp_path):
+    """As GigaDB packs them, with other tables beside them, and names that lead elsewhere."""
+    one = profile(tmp_path / "one.csv", ["007,A01,x,1,2,3,4", "007,A02,x,2,4,6,8"])
+    two = profile(tmp_path / "two.csv", ["008,A01,x,4,8,12,16"])
+    members = [
+        ("profiles/Plate_007/profiles/mean_well_profiles.csv", one),
+        ("profiles/Plate_007/quality_control/qc.csv", two),
+        ("../../Plate_008/profiles/mean_well_profiles.csv", two),
+    ]
+    archive = tmp_path / "p.tar.gz"
+    with tarfile.open(archive, "w:gz") as file:
+        for name, path in members:
+            file.add(path, name)
+    before = sorted(tmp_path.rglob("*"))
+    metadata, features, names, _ = read_profiles(archive)
+    assert list(metadata["plate"] + metadata["well"]) == ["007A01", "007A02", "008A01"]
+    assert names == ["Cells_A", "Cytoplasm_B", "Nuclei_C"]
+    assert features.tolist() == [[1, 2, 3], [2, 4, 6], [4, 8, 12]]
+    assert sorted(tmp_path.rglob("*")) == before
+
+    content = archive.read_bytes()
+    archive.write_bytes(content[: len(content) // 2])
+    with pytest.raises(
+        InputError, match=r"(?s)p\.tar\.gz: cannot be read.*fetch the archive again"
+    ):
+        read_profiles(archive)
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(two, "qc.csv")
+    with pytest.raises(InputError, match=r"p\.tar\.gz: holds no mean_well_profiles\.csv"):
+        read_profiles(archive)
 
 
 def test_without_compartments_all_other_numbers_are_features(tmp_path):

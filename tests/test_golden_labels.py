@@ -142,6 +142,7 @@ def jump_labels(shared_data, tmp_path_factory):
     config = {
         "compounds": {
             "table": "library.csv",
+            "id_column": "compound_id",
             "smiles_column": None,
             "inchikey_column": "compound_id",
         },

@@ -59,6 +59,37 @@ def write_bray(root, layout, names, plate="24279"):
                 path.write_bytes(b"")
 
 
+@pytest.mark.parametrize("remote", [False, True])
+def test_folder_of_a_plate_holds_all_channels(tmp_path, remote, request):
+    """As in the Cell Painting Gallery: the wavelength in its name says the channel of a file."""
+    files = {name.split("/")[1] for members in bray_names().values() for name in members}
+    odd = {f"cdp2w3_b02_s1_w6{GUID}.tif", "notes.txt", f"cdp2w3_z99_s1_w1{GUID}.tif"}
+    for name in files | odd:
+        path = tmp_path / "24279" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    root = tmp_path
+    if remote:
+        root = "s3://gallery/images"
+        client = request.getfixturevalue("s3_bucket")
+        for name in files | odd:
+            client.put_object(Bucket="gallery", Key=f"images/24279/{name}", Body=b"x")
+    assert list_plates("bray_gallery", root, CHANNELS) == ["24279"]
+    found, lost = index("bray_gallery", root, "24279", ["Mito", "Hoechst"])
+    mito, hoechst = f"_w5{GUID}.tif", f"_w1{GUID}.tif"
+    views = [("A01", 1), ("A01", 2), ("P24", 1), ("P24", 2)]
+    assert lines(found, "well", "site", "channel", "place", "member") == [
+        (well, site, channel, f"{root}/24279/cdp2w3_{well.lower()}_s{site}{end}", None)
+        for well, site in views
+        for channel, end in (("Mito", mito), ("Hoechst", hoechst))
+    ]
+    assert sorted(lines(lost, "problem", "detail")) == [
+        ("file name cannot be parsed", f"cdp2w3_z99_s1_w1{GUID}.tif"),
+        ("not an image", "notes.txt"),
+        ("wavelength differs from channel", f"cdp2w3_b02_s1_w6{GUID}.tif"),
+    ]
+
+
 def test_every_real_name_of_a_plate(shared_data, tmp_path):
     """The names as the IDR lists them: 384 wells, 6 sites, 5 channels, each with its own GUID."""
     text = (shared_data / "idr0016" / "24279.screen").read_text()

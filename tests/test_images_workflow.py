@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DEMO, snakemake
+from conftest import DEMO, OWN_LIBRARY, snakemake
 
 from paintassay.tiff import read_plane
 
@@ -31,7 +31,7 @@ def run_images(folder, config, *arguments):
     wells = config.pop("wells")
     wells.to_csv(folder / "wells.csv", index=False)
     whole = {
-        "compounds": {"table": "library.csv"},
+        "compounds": OWN_LIBRARY,
         "plates": {"wells": "wells.csv", "barcode_platemap": None, "platemap_folder": None},
         "images": config,
     }
@@ -174,7 +174,9 @@ def test_plates_in_an_object_store_give_the_same_shards(demo, tmp_path, s3_bucke
         s3_bucket.upload_file(str(archive), "gallery", f"screen/{archive.name}")
     layout = pd.read_parquet(demo / "images" / "wells.parquet")
     wells = layout.loc[layout["plate"] == "DEMO1", ["plate", "well", "compound_id"]]
-    results = run_images(tmp_path, {"root": "s3://gallery/screen", "wells": wells})
+    results = run_images(
+        tmp_path, {"layout": "bray_zip", "root": "s3://gallery/screen", "wells": wells}
+    )
     shard, local = (folder / "shards" / "DEMO1.npy" for folder in (results, demo / "images"))
     assert shard.read_bytes() == local.read_bytes()
     assert not list(tmp_path.rglob("*.zip"))
@@ -252,9 +254,9 @@ def test_screen_of_406_plates_is_planned_quickly(tmp_path):
     (tmp_path / "library.csv").write_text("compound_id,smiles\naspirin,CC(=O)Oc1ccccc1C(O)=O\n")
     wells_of("24000", "A01").to_csv(tmp_path / "wells.csv", index=False)
     config = {
-        "compounds": {"table": "library.csv"},
+        "compounds": OWN_LIBRARY,
         "plates": {"wells": "wells.csv", "barcode_platemap": None, "platemap_folder": None},
-        "images": {"root": "plates"},
+        "images": {"layout": "bray_zip", "root": "plates"},
     }
     listed = snakemake(tmp_path, config, "results/images/plates.csv")
     assert listed.returncode == 0, listed.stderr[-3000:]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from chembl_stub import ChemblStub, Fault
-from conftest import DEMO, ROOT, make_chembl, run_labels, snakemake
+from conftest import DEMO, OWN_LIBRARY, ROOT, make_chembl, run_labels, snakemake
 
 
 def test_demo_gives_a_label_matrix_with_its_account(demo):
@@ -58,7 +58,8 @@ def test_every_job_leaves_a_log_and_a_benchmark(demo):
     ran = {path.stem for path in (demo / "benchmarks").iterdir()}
     assert {path.stem for path in (demo / "logs").iterdir()} == ran
     # The demo takes neither the web service nor a download; verification is asked for by name.
-    absent = {"retrieve_chembl", "fetch_activities", "join_activities", "check_shards"}
+    absent = {"retrieve_chembl", "retrieve_table", "retrieve_plate_maps"}
+    absent |= {"fetch_activities", "join_activities", "check_shards"}
     assert ran | absent == {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
 
 
@@ -89,7 +90,7 @@ def two_sources(demo, tmp_path_factory):
 def own_config(results, **chembl):
     return {
         "results": results,
-        "compounds": {"table": "library.csv"},
+        "compounds": OWN_LIBRARY,
         "chembl": {"release": 37, **chembl},
     }
 
@@ -177,7 +178,7 @@ def bad_input(tmp_path_factory):
 def test_bad_input_is_one_clear_error_and_nothing_half_written(bad_input, config, message):
     results = bad_input / "results"
     shutil.rmtree(results, ignore_errors=True)
-    whole = {"compounds": {"table": "library.csv"}, "chembl": {"sqlite": "chembl.db"}}
+    whole = {"compounds": OWN_LIBRARY, "chembl": {"sqlite": "chembl.db"}}
     for block, keys in config.items():
         whole[block] = whole.get(block, {}) | keys
     run = snakemake(bad_input, whole, "labels")
@@ -197,7 +198,7 @@ def test_bad_input_is_one_clear_error_and_nothing_half_written(bad_input, config
 
 
 def test_dump_is_downloaded_only_if_none_is_given(bad_input):
-    config = {"compounds": {"table": "library.csv"}, "chembl": {"release": "ChEMBL_36"}}
+    config = {"compounds": OWN_LIBRARY, "chembl": {"release": "ChEMBL_36"}}
     rules = {"retrieve_chembl", "extract_activities"}
     assert rules <= planned(bad_input, config, ROOT, "labels")
     config["chembl"]["sqlite"] = "chembl.db"
@@ -205,7 +206,7 @@ def test_dump_is_downloaded_only_if_none_is_given(bad_input):
 
 
 def test_web_service_is_asked_in_chunks(bad_input):
-    config = {"compounds": {"table": "library.csv"}, "chembl": {"source": "webservice"}}
+    config = {"compounds": OWN_LIBRARY, "chembl": {"source": "webservice"}}
     run = snakemake(bad_input, config, "labels", "--dry-run")
     assert re.search(r"^fetch_activities +64$", run.stdout + run.stderr, re.M)
     assert "extract_activities" not in run.stdout + run.stderr

@@ -1,33 +1,9 @@
 # What ChEMBL knows of the library, from a local dump or from the web service.
 #
-# in:  {results}/compounds/compounds.parquet; chembl.sqlite, or the network
+# in:  {results}/compounds/compounds.parquet; chembl.sqlite, or the network (retrieve.smk)
 # out: {results}/chembl/matches.parquet, activities.parquet, source.json
 
 CHEMBL = config["chembl"]
-
-if CHEMBL["source"] == "sqlite" and CHEMBL["sqlite"] is None:
-
-    rule retrieve_chembl:
-        output:
-            database=f"{RESULTS}/chembl/{release_name(CHEMBL['release']).lower()}.db",
-            origin=f"{RESULTS}/chembl/download.json",
-        log:
-            f"{RESULTS}/logs/retrieve_chembl.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/retrieve_chembl.tsv"
-        # 5 GB over a slow line; the next try goes on where this one stopped.
-        retries: 2
-        conda:
-            "../../envs/chembl.yaml"
-        resources:
-            mem_mb=500,
-            runtime=720,
-        params:
-            release=CHEMBL["release"],
-            code=code("retrieve_chembl"),
-        script:
-            "../scripts/retrieve_chembl.py"
-
 
 if CHEMBL["source"] == "sqlite":
 

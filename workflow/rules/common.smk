@@ -1,6 +1,7 @@
 # What all rules share: the checked configuration, the results folder, the code digest.
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from paintassay.chembl_release import release_name
 from paintassay.code_digest import code_digest
 from paintassay.config import check_config
 from paintassay.errors import InputError
+from paintassay.model_files import model_files, model_input
 from paintassay.run_record import write_run_record
+from paintassay.sources import read_plates, read_sources
 
 try:
     check_config(config, yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text()))
@@ -57,17 +60,53 @@ def record_run(outcome):
         print(f"The record of this run could not be written: {error}", file=sys.stderr)
 
 
-IMAGES = config["images"]
+SOURCES = read_sources(RESOURCES / "data_sources.csv")
+
+
+def megabytes(name):
+    """Size of a source in MB, rounded up."""
+    return -(-SOURCES[name]["bytes"] // 10**6)
+
+
+def source_line(name, size):
+    """What a job fetches, the licence and its MB, for the plan and the log."""
+    source = SOURCES[name]
+    return f"{source['what']}; {source['version']}; {source['licence']}; {size} MB"
+
+
+# Images without a root are the published ones, whose plates are known; so are their tables.
+PUBLISHED = config["images"]["root"] is None
+PUBLISHED_PLATES = read_plates(RESOURCES / "published_plates.csv")
+IMAGES = config["images"] | ({"root": SOURCES["images"]["url"]} if PUBLISHED else {})
+# What the enabled models read: views, cells, features.
+READ = {
+    model_input(model_files()[name])
+    for name, block in config["models"].items()
+    if block.get("enabled", True)
+}
+CELL_TABLES = config["single_cells"]["tables"]
+if CELL_TABLES is None and PUBLISHED and "cells" in READ:
+    CELL_TABLES = SOURCES["single_cells"]["url"]
+PROFILE_TABLES = config["profiles"]["tables"]
+if PROFILE_TABLES is None and PUBLISHED and "features" in READ:
+    PROFILE_TABLES = f"{RESULTS}/sources/profiles.tar.gz"
 
 
 def of_all_plates(pattern):
-    """Files of every plate, as an input function: plates are known once they are listed."""
+    """Files of every plate, as an input function: plates of one's own are known once listed."""
 
     def files(wildcards):
-        lines = Path(checkpoints.list_plates.get().output.plates).read_text().splitlines()
-        return expand(pattern, plate=lines[1:])
+        if PUBLISHED:
+            return expand(pattern, plate=PUBLISHED_PLATES)
+        plates = read_plates(checkpoints.list_plates.get().output.plates)
+        return expand(pattern, plate=plates)
 
     return files
+
+
+def per_plate(name):
+    """Megabytes of a published source that one plate has, to the next hundred."""
+    return -(-megabytes(name) // len(PUBLISHED_PLATES) // 100) * 100
 
 
 def local_or_nothing(place):

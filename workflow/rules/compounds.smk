@@ -1,12 +1,12 @@
 # The compound library as InChIKeys, one row a compound, with every problem on record.
 #
-# in:  compounds.table
+# in:  compounds.table, or the published library (retrieve.smk)
 # out: {results}/compounds/
 
 
 rule build_compounds:
     input:
-        library=config["compounds"]["table"],
+        library=config["compounds"]["table"] or f"{RESULTS}/sources/chemical_annotations.csv",
     output:
         library=f"{RESULTS}/compounds/library.parquet",
         compounds=f"{RESULTS}/compounds/compounds.parquet",

@@ -1,7 +1,7 @@
 # Splits of the compounds, and the dataset: every view with its compound, labels and parts; single
 # cells and well features beside it.
 #
-# in:  {results}/images/, {results}/labels/, single_cells.tables, profiles.table
+# in:  {results}/images/, {results}/labels/, single_cells.tables, profiles.tables
 # out: {results}/dataset/
 
 
@@ -57,11 +57,22 @@ rule build_dataset:
         "../scripts/build_dataset.py"
 
 
-if config["single_cells"]["tables"] is not None:
+# The database of a plate is there only while its job runs.
+REMOTE_CELLS = (
+    {
+        "download_mb": per_plate("single_cells"),
+        "disk_mb": per_plate("single_cells"),
+        "source": source_line("single_cells", per_plate("single_cells")),
+    }
+    if CELL_TABLES == SOURCES["single_cells"]["url"]
+    else {}
+)
+
+if CELL_TABLES is not None:
 
     rule read_cells:
         input:
-            tables=config["single_cells"]["tables"],
+            tables=local_or_nothing(CELL_TABLES),
             views=rules.convert_plate.output.views,
             shard=rules.convert_plate.output.shard,
         output:
@@ -71,22 +82,25 @@ if config["single_cells"]["tables"] is not None:
             f"{RESULTS}/logs/read_cells/{{plate}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/read_cells/{{plate}}.tsv"
+        retries: 2 if REMOTE_CELLS else 0
         conda:
             "../../envs/images.yaml"
         resources:
+            **REMOTE_CELLS,
             mem_mb=3000,
-            runtime=30,
+            runtime=240 if REMOTE_CELLS else 30,
         params:
+            url=None if local_or_nothing(CELL_TABLES) else CELL_TABLES,
             code=code("read_cells"),
         script:
             "../scripts/read_cells.py"
 
 
-if config["profiles"]["tables"] is not None:
+if PROFILE_TABLES is not None:
 
     rule read_profiles:
         input:
-            tables=of_all_plates(config["profiles"]["tables"]),
+            tables=of_all_plates(PROFILE_TABLES),
         output:
             features=f"{RESULTS}/dataset/features.npy",
             wells=f"{RESULTS}/dataset/feature_wells.parquet",
@@ -112,6 +126,6 @@ rule dataset:
     input:
         rules.images.input,
         rules.build_dataset.output,
-        of_all_plates(rules.read_cells.output.cells) if config["single_cells"]["tables"] else [],
-        rules.read_profiles.output if config["profiles"]["tables"] else [],
+        of_all_plates(rules.read_cells.output.cells) if CELL_TABLES else [],
+        rules.read_profiles.output if PROFILE_TABLES else [],
     localrule: True

@@ -5,6 +5,10 @@
 # out: {results}/images/
 
 PLATES = config["plates"]
+if all(PLATES[key] is None for key in ["barcode_platemap", "platemap_folder", "wells"]):
+    PLATES = PLATES | dict(rules.retrieve_plate_maps.output.items())
+# What a job reads of the published images.
+REMOTE = {"download_mb": per_plate("images")} if PUBLISHED else {}
 
 
 wildcard_constraints:
@@ -98,11 +102,13 @@ rule convert_plate:
         f"{RESULTS}/logs/convert_plate/{{plate}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/convert_plate/{{plate}}.tsv"
+    retries: 2 if PUBLISHED else 0
     conda:
         "../../envs/images.yaml"
     # Views are independent; beyond eight threads the disk is the limit.
     threads: 8
     resources:
+        **REMOTE,
         mem_mb=1000,
         runtime=60,
     params:

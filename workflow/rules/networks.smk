@@ -1,7 +1,5 @@
 # What the rules of networks share: their settings, and the files they read.
 
-from paintassay.model_files import model_files, model_input
-
 TRAINING = config["training"]
 # What a block of a model may leave out.
 MODELS = {
@@ -47,7 +45,7 @@ def samples_of(wildcards):
     needed = {"cells": "single_cells", "features": "profiles"}.get(kind)
     if needed is None:
         return {}
-    if config[needed]["tables"] is None:
+    if {"cells": CELL_TABLES, "features": PROFILE_TABLES}[kind] is None:
         raise WorkflowError(
             f"config: model {wildcards.model} reads {kind}, but {needed}.tables is null\n"
             f"Hint: name the tables, or set models.{wildcards.model}.enabled to false"

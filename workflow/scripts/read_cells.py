@@ -1,18 +1,28 @@
 """Read the centres of single cells of one plate."""
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import pandas as pd
 
 from paintassay import tables
+from paintassay.downloads import fetched
 from paintassay.image_tables import CELLS
 from paintassay.logs import logged_to
 from paintassay.shards import read_shape
 from paintassay.single_cells import LOST_CELLS, read_cells
 
 with logged_to(snakemake.log[0]):
-    files, output = snakemake.input, snakemake.output
+    files, url, output = snakemake.input, snakemake.params.url, snakemake.output
+    plate = snakemake.wildcards.plate
     views = pd.read_parquet(files.views)
     *_, height, width = read_shape(files.shard)
-    cells, lost = read_cells(files.tables, views, (height, width), plate=snakemake.wildcards.plate)
+    source = nullcontext(files.tables)
+    if url:
+        # Of gigabytes a plate, a few numbers a cell stay.
+        source = fetched(url, Path(output.cells).parent / url.rsplit("/", 1)[1])
+    with source as path:
+        cells, lost = read_cells(path, views, (height, width), plate=plate)
 
     tables.write_parquet(cells, output.cells, CELLS)
     tables.write_csv(lost, output.lost, LOST_CELLS)

@@ -73,6 +73,16 @@ def _contradictions(config):
             "keys compounds.smiles_column and compounds.inchikey_column are both null; "
             "one of them must name a column"
         )
+    plates, images = config["plates"], config["images"]
+    if (plates["barcode_platemap"] is None) != (plates["platemap_folder"] is None):
+        problems.append(
+            "keys plates.barcode_platemap and plates.platemap_folder go together; one is null"
+        )
+    if images["root"] is None and images["layout"] != "bray_gallery":
+        problems.append(
+            f"key images.root: is null, the published images, but images.layout is "
+            f"{images['layout']}; they lie as bray_gallery"
+        )
     low, high = labels["pchembl_range"]
     if low >= high:
         problems.append(f"key labels.pchembl_range: {low} is not below {high}")

@@ -1,6 +1,8 @@
 """Well profiles: morphological features that another program has measured, ready for a model."""
 
 import logging
+import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,8 @@ COMPARTMENTS = ("Cells_", "Cytoplasm_", "Nuclei_")
 METADATA = "Metadata_"
 NUMBERS = ("TableNumber", "ImageNumber", "ObjectNumber")
 WELLS_PER_BLOCK = 4096
+# What GigaDB calls the profiles of a plate.
+PROFILE_MEMBER = "mean_well_profiles.csv"
 
 PROFILE_PROBLEMS = table_schema(
     "What could not be taken from the well profiles as it stood.",
@@ -77,8 +81,9 @@ def read_profiles(
     Parameters
     ----------
     paths : str, Path or list of them
-        CSV (also gzipped) or Parquet, such as one mean_well_profiles.csv of GigaDB a plate.
-        Features that are not in each file are dropped.
+        CSV (also gzipped) or Parquet, such as one mean_well_profiles.csv of GigaDB a plate; or
+        GigaDB's profiles.tar.gz, of which each mean_well_profiles.csv is read in place. Features
+        that are not in each file are dropped.
     plate_column, well_column : str
     metadata_columns : collection of str
         Further columns that are not features, where their names do not say so.
@@ -104,9 +109,9 @@ def read_profiles(
     """
     paths = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     tables = []
-    for path in paths:
-        tables.append(_read_profile(path, plate_column, well_column, metadata_columns))
-        log.info("read %d wells of %s", len(tables[-1][0]), path)
+    for where, source in _profiles(paths):
+        tables.append(_read_profile(where, source, plate_column, well_column, metadata_columns))
+        log.info("read %d wells of %s", len(tables[-1][0]), where)
     metadata = pd.concat([table[0] for table in tables], ignore_index=True)
     again = metadata.duplicated(["plate", "well"])
     if again.any():
@@ -179,19 +184,39 @@ def _is_number(kind):
     return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
-def _read_profile(path, plate_column, well_column, metadata_columns):
+def _profiles(paths):
+    """Each table of the paths: what to call it in messages, and what Arrow can read."""
+    for path in paths:
+        if not path.name.endswith(".tar.gz"):
+            yield path, path
+            continue
+        found = 0
+        try:
+            with tarfile.open(path, "r|gz") as members:
+                for member in members:
+                    if member.isfile() and member.name.endswith(f"/{PROFILE_MEMBER}"):
+                        found += 1
+                        content = pa.py_buffer(members.extractfile(member).read())
+                        yield f"{path}, member {member.name}", content
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            raise InputError(path, f"cannot be read: {error}", "fetch the archive again") from error
+        if not found:
+            raise InputError(path, f"holds no {PROFILE_MEMBER}")
+
+
+def _read_profile(path, source, plate_column, well_column, metadata_columns):
     """Metadata of the wells, with plate and well, and their features as float32."""
     metadata_columns = {plate_column, well_column, *metadata_columns}
     try:
-        if path.suffix == ".parquet":
-            table = pq.read_table(path)
+        if str(path).endswith(".parquet"):
+            table = pq.read_table(source)
         else:
-            with pa.csv.open_csv(path) as head:
+            with pa.csv.open_csv(_readable(source)) as head:
                 texts, _ = split_columns(head.schema, metadata_columns)
             # Identifiers such as 007 are no numbers.
             types = dict.fromkeys(texts, pa.string())
             options = pa.csv.ConvertOptions(column_types=types)
-            table = pa.csv.read_csv(path, convert_options=options)
+            table = pa.csv.read_csv(_readable(source), convert_options=options)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"cannot be read: {error}") from error
     for column in (plate_column, well_column):
@@ -211,6 +236,10 @@ def _read_profile(path, plate_column, well_column, metadata_columns):
     metadata.insert(0, "plate", plates)
     metadata.insert(1, "well", wells.map(written).astype("str"))
     return metadata, pd.DataFrame({name: _numbers(table[name]) for name in names})
+
+
+def _readable(source):
+    return pa.BufferReader(source) if isinstance(source, pa.Buffer) else source
 
 
 def _texts(column):

@@ -31,7 +31,7 @@ from paintassay.places import (
 )
 from paintassay.plate_maps import well_name
 
-LAYOUTS = ("bray_zip", "bray_folder", "load_data", "table")
+LAYOUTS = ("bray_zip", "bray_folder", "bray_gallery", "load_data", "table")
 
 # The problems of `LOST_VIEWS` that this module writes.
 CHANNEL_MISSING = "channel missing"
@@ -75,6 +75,7 @@ def list_plates(layout, root, channels):
     layout : str
         bray_zip: archives `<plate>-<channel>.zip` (Bray et al. 2017, GigaDB 100351);
         bray_folder: the same, unpacked, folders `<plate>-<channel>`;
+        bray_gallery: the same files in one folder `<plate>` (Cell Painting Gallery cpg0012);
         load_data: CellProfiler's load_data tables, as in the Cell Painting Gallery;
         table: a table with the columns plate, well, site, channel, place and perhaps member.
     root : str or Path
@@ -93,7 +94,7 @@ def list_plates(layout, root, channels):
     InputError
         No plates are there, a column is missing, or a channel occurs on no plate.
     """
-    if layout in ("bray_zip", "bray_folder"):
+    if layout.startswith("bray_"):
         plates, found = _bray_plates(layout, root, channels)
     elif layout == "load_data":
         plates, found = set(), set()
@@ -147,6 +148,8 @@ def index_plate(layout, root, plate, channels, path_prefix=None):
     """
     if layout in ("bray_zip", "bray_folder"):
         planes, lost = _bray_planes(layout, root, plate, channels)
+    elif layout == "bray_gallery":
+        planes, lost = _gallery_planes(root, plate)
     elif layout == "load_data":
         planes, lost = _load_data_planes(root, plate, channels, path_prefix or {})
     elif layout == "table":
@@ -165,6 +168,9 @@ def _bray_plates(layout, root, channels):
             f"its channels are {', '.join(BRAY_WAVELENGTHS)}",
         )
     files, folders = list_folder(root)
+    if layout == "bray_gallery":
+        # Which channels are there is known only from the files of each plate.
+        return set(folders), set(channels)
     if layout == "bray_zip":
         names = [name.removesuffix(".zip") for name in files if name.endswith(".zip")]
     else:
@@ -194,7 +200,9 @@ def _bray_planes(layout, root, plate, channels):
             names = [(f"{folder}/{name}", join_place(place, name), None) for name in inside]
             names += [(f"{folder}/{name}/", join_place(place, name), None) for name in below]
         for name, place, member in names:
-            well, site, problem = _parse_bray_name(name, folder, BRAY_WAVELENGTHS[channel])
+            well, site, wavelength, problem = _parse_bray_name(name, folder)
+            if problem is None and wavelength != BRAY_WAVELENGTHS[channel]:
+                problem = WRONG_WAVELENGTH
             if problem:
                 lost.append((well, site, channel, place, problem, name))
             else:
@@ -202,20 +210,36 @@ def _bray_planes(layout, root, plate, channels):
     return planes, lost
 
 
-def _parse_bray_name(name, folder, wavelength):
-    """(well, site, problem) of a file `<folder>/<prefix>_<well>_s<site>_w<n><guid>.tif`."""
+def _gallery_planes(root, plate):
+    place = join_place(root, plate)
+    names, folders = list_folder(place)
+    channel_of = {number: channel for channel, number in BRAY_WAVELENGTHS.items()}
+    planes, lost = [], []
+    for name in [*names, *(f"{folder}/" for folder in folders)]:
+        well, site, wavelength, problem = _parse_bray_name(f"{plate}/{name}", plate)
+        channel = channel_of.get(wavelength)
+        if problem is None and channel is None:
+            problem = WRONG_WAVELENGTH
+        if problem:
+            lost.append((well, site, channel, join_place(place, name), problem, name))
+        else:
+            planes.append((well, site, channel, join_place(place, name), None))
+    return planes, lost
+
+
+def _parse_bray_name(name, folder):
+    """(well, site, wavelength, problem) of `<folder>/<prefix>_<well>_s<site>_w<n><guid>.tif`."""
     parts = name.split("/")
     # macOS and Windows leave their own files among the images.
     hidden = parts[0] == "__MACOSX" or parts[-1].startswith(".")
     if hidden or not parts[-1].lower().endswith((".tif", ".tiff")):
-        return None, None, NOT_AN_IMAGE
+        return None, None, None, NOT_AN_IMAGE
     if parts[:-1] != [folder]:
-        return None, None, OUTSIDE_FOLDER
+        return None, None, None, OUTSIDE_FOLDER
     match = BRAY_NAME.fullmatch(parts[-1])
     if not match:
-        return None, None, NAME_NOT_PARSED
-    well, site = match[1].upper(), int(match[2])
-    return well, site, None if int(match[3]) == wavelength else WRONG_WAVELENGTH
+        return None, None, None, NAME_NOT_PARSED
+    return match[1].upper(), int(match[2]), int(match[3]), None
 
 
 def _load_data_tables(root):

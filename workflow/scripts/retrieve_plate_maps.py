@@ -1,0 +1,19 @@
+"""Download the plate maps of the published screen, each verified."""
+
+import logging
+import shutil
+from pathlib import Path
+
+from paintassay.downloads import download_all, read_checksums
+from paintassay.logs import logged_to
+
+with logged_to(snakemake.log[0]):
+    params, output = snakemake.params, snakemake.output
+    logging.info("%s; %s", snakemake.resources.source, params.url)
+    # Beside the outputs, so that what a killed job has fetched is there for the next.
+    folder = Path(f"{output.platemap_folder}.part")
+    download_all(params.url, read_checksums(snakemake.input.checksums), folder)
+    shutil.rmtree(output.platemap_folder, ignore_errors=True)
+    (folder / "platemap").rename(output.platemap_folder)
+    (folder / "barcode_platemap.csv").rename(output.barcode_platemap)
+    shutil.rmtree(folder)
