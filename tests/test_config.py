@@ -2,6 +2,7 @@
 
 import copy
 import re
+import runpy
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from paintassay.config import check_config
 from paintassay.errors import InputError
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+MAKE_CONFIG = runpy.run_path(str(ROOT / "docs" / "make_config.py"))
 DEFAULT = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 MODEL = DEFAULT["models"]["gapnet"]
 
@@ -29,23 +31,24 @@ def keys_of_schema(schema, prefix=""):
         if "properties" in value:
             assert value["additionalProperties"] is False, name
             yield from keys_of_schema(value, f"{prefix}{name}.")
-        else:
-            assert value["description"].endswith("."), name
 
 
-def keys_of_models():
-    for name, value in SCHEMA["$defs"]["model"]["properties"].items():
-        assert value["description"].endswith("."), name
-        yield f"models.<name>.{name}"
+def test_schema_and_defaults_name_the_same_keys():
+    assert set(keys_of(DEFAULT, SCHEMA)) == set(keys_of_schema(SCHEMA))
 
 
-def test_schema_defaults_and_manual_name_the_same_keys():
+def test_manual_is_that_of_the_schema():
+    """Every key has its row, with meaning and reason; the generator would stop without."""
+    manual = (ROOT / "config" / "README.md").read_text()
+    assert manual == MAKE_CONFIG["render"]()
     keys = set(keys_of_schema(SCHEMA))
-    assert set(keys_of(DEFAULT, SCHEMA)) == keys
-    manual = (ROOT / "config/README.md").read_text()
     leaves = {key for key in keys if not any(other.startswith(f"{key}.") for other in keys)}
-    leaves = leaves - {"models"} | set(keys_of_models())
+    leaves -= {"models"}
+    leaves |= {f"models.<name>.{name}" for name in SCHEMA["$defs"]["model"]["properties"]}
     assert set(re.findall(r"^\| `([\w.<>]+)` \|", manual, re.M)) == leaves
+    cells = re.findall(r"^\| `[\w.<>]+` \| .*? \| (.*) \| (.*) \|$", manual, re.M)
+    assert len(cells) == len(leaves)
+    assert all(text.endswith(".") for row in cells for text in row)
 
 
 def test_defaults_are_the_paper():
