@@ -11,7 +11,7 @@ import pandas as pd
 from chembl_structure_pipeline.standardizer import get_parent_mol
 from rdkit import Chem, rdBase
 
-from paintassay.errors import InputError
+from paintassay.errors import InputError, separator_hint
 from paintassay.tables import PROBLEMS, joined
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,8 @@ def read_library(path, id_column, smiles_column, inchikey_column):
             raise InputError(
                 path,
                 f"has no column {column!r}; its columns are {', '.join(map(str, table.columns))}",
-                f"{advice} Set compounds.{key.removeprefix('compound_')}_column.".strip(),
+                separator_hint(list(table.columns))
+                or f"{advice} Set compounds.{key.removeprefix('compound_')}_column.".strip(),
             )
     if table.empty:
         raise InputError(path, "has a header but no rows", "give a library of compounds")

@@ -187,7 +187,7 @@ def _usual_frame(views, read):
         raise InputError(
             f"plate {views[0].plate}",
             f"none of {problems.total()} images can be read ({_counts(problems)})",
-            f"look at {views[0].planes[0][1]}",
+            f"look at {views[0].planes[0][1]}; images.path_prefix moves paths to this machine",
         )
     return sizes.most_common(1)[0][0]
 

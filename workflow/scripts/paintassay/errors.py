@@ -22,3 +22,22 @@ class InputError(ValueError):
     def __reduce__(self):
         # Lets the error travel back whole from a worker process.
         return type(self), (self.where, self.problem, self.hint)
+
+
+def separator_hint(columns):
+    """What to do about a header that has one column only because its separator is another.
+
+    Parameters
+    ----------
+    columns : list of str
+        The columns as they were read, with commas as separators.
+
+    Returns
+    -------
+    str or None
+        None if the header looks right.
+    """
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(columns) == 1 and mark in columns[0]:
+            return f"its columns are separated by {name}; save it with commas"
+    return None

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from paintassay.errors import InputError
+from paintassay.errors import InputError, separator_hint
 from paintassay.image_tables import LOST_VIEWS, PLATE_INDEX
 from paintassay.places import (
     UnreachableError,
@@ -128,7 +128,7 @@ def index_plate(layout, root, plate, channels, path_prefix=None):
     plate : str
     path_prefix : dict of str to str, optional
         For load_data: replaces beginnings of paths, which are those of another machine; whole
-        folder names, the longest match counts.
+        folder names, the longest match counts. What is not replaced is relative to its table.
 
     Returns
     -------
@@ -321,7 +321,7 @@ def _load_data_place(table, parts, path_prefix):
     ]
     if matching:
         old = max(matching, key=len)
-        place = join_place(path_prefix[old], place.removeprefix(old).lstrip("/"))
+        return join_place(path_prefix[old], place.removeprefix(old).lstrip("/"))
     return join_place(_folder_of(table), place)
 
 
@@ -399,7 +399,11 @@ def _check_columns(place, columns):
         names = _column_names(place, file)
     absent = [name for name in columns if name not in names]
     if absent:
-        raise InputError(place, f"has no column {absent[0]!r}; its columns are {', '.join(names)}")
+        raise InputError(
+            place,
+            f"has no column {absent[0]!r}; its columns are {', '.join(names)}",
+            separator_hint(names),
+        )
     return names
 
 

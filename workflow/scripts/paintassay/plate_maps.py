@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from paintassay.errors import InputError
+from paintassay.errors import InputError, separator_hint
 from paintassay.image_tables import WELLS
 
 ROLES = ("treatment", "negative_control", "positive_control", "empty")
@@ -105,7 +105,8 @@ def read_wells(path, controls=None):
     Parameters
     ----------
     path : str or Path
-        CSV with the columns plate, well, compound_id and, if roles are known, role.
+        CSV (also gzipped) or Parquet with the columns plate, well, compound_id and, if roles are
+        known, role.
     controls : dict of str to str, optional
         Role of each control by its compound_id, where the table gives none; DMSO is a
         negative control unless said otherwise. All other compounds are treatments.
@@ -166,16 +167,21 @@ def _sorted_wells(wells):
 def _read_text(path, columns, separator=","):
     """Read a table, every cell as stripped text, that has at least these columns."""
     try:
-        table = pd.read_csv(
-            path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig"
-        )
+        if str(path).endswith(".parquet"):
+            table = pd.read_parquet(path).astype("str")
+        else:
+            table = pd.read_csv(
+                path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig"
+            )
     except (ValueError, OSError) as error:
         # pandas' own message names the line.
         raise InputError(path, f"cannot be read: {error}") from error
     absent = [name for name in columns if name not in table]
     if absent:
         raise InputError(
-            path, f"has no column {absent[0]!r}; its columns are {', '.join(table.columns)}"
+            path,
+            f"has no column {absent[0]!r}; its columns are {', '.join(table.columns)}",
+            separator_hint(list(table.columns)),
         )
     # A line with fewer cells than the header leaves the rest missing.
     return table.fillna("").apply(lambda column: column.str.strip())
