@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: demo test lint bench pictures lock clean
+.PHONY: demo test test-long lint bench pictures lock clean
 
 ## demo: the whole workflow on the embedded demo screen, into results/demo
 demo: .venv/installed
@@ -15,11 +15,16 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest
 
-## lint: style of Python and Snakemake files, and Snakemake's own advice
+## test-long: the tests that take minutes to an hour
+test-long: .venv/installed
+	$(BIN)/python -m pytest -m long
+
+## lint: style of Python and Snakemake files, types, and Snakemake's own advice
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
 ## bench: the figures of docs/benchmarks.md; the first time makes a dump of 25 million activities

@@ -20,34 +20,8 @@ RULES = {
 }
 
 # Name in a script: name on conda-forge, name in the lock.
-PACKAGES = {
-    "adbc_driver_sqlite": ("adbc-driver-sqlite", "adbc-driver-sqlite"),
-    "chembl_structure_pipeline": ("chembl_structure_pipeline", "chembl-structure-pipeline"),
-    "chembl_webresource_client": ("chembl_webresource_client", "chembl-webresource-client"),
-    "PIL": ("pillow", "pillow"),
-    "fsspec": ("fsspec", "fsspec"),
-    "imagecodecs": ("imagecodecs", "imagecodecs"),
-    "jinja2": ("jinja2", "jinja2"),
-    "markupsafe": ("markupsafe", "markupsafe"),
-    "matplotlib": ("matplotlib-base", "matplotlib"),
-    "monai": ("monai", "monai"),
-    "numpy": ("numpy", "numpy"),
-    "pandas": ("pandas", "pandas"),
-    "pyarrow": ("pyarrow", "pyarrow"),
-    "rdkit": ("rdkit", "rdkit"),
-    "requests": ("requests", "requests"),
-    "rocrate": ("rocrate", "rocrate"),
-    "s3fs": ("s3fs", "s3fs"),
-    "safetensors": ("safetensors", "safetensors"),
-    "scipy": ("scipy", "scipy"),
-    "statsmodels": ("statsmodels", "statsmodels"),
-    "tensorboard": ("tensorboard", "tensorboard"),
-    "tifffile": ("tifffile", "tifffile"),
-    "torch": ("pytorch", "torch"),
-    "tqdm": ("tqdm", "tqdm"),
-    "urllib3": ("urllib3", "urllib3"),
-    "yaml": ("pyyaml", "pyyaml"),
-}
+NAMES = yaml.safe_load((ROOT / "tests" / "packages.yaml").read_text())
+PACKAGES = {name: (each["conda"], each["pip"]) for name, each in NAMES.items()}
 # What a package loads by itself: when it meets s3:// or a compressed TIFF, or to write events.
 LOADED_BY = {
     "fsspec": ["s3fs"],

@@ -84,7 +84,7 @@ def feed(samples, batches, device, threads=2, depth=3):
             while ahead:
                 buffer, batch = ahead.popleft().result()
                 copied = None
-                if on_gpu:
+                if copies is not None:
                     # On a stream of its own the copy runs beside the step before.
                     with torch.cuda.stream(copies):
                         batch = batch.to(device, non_blocking=True)

@@ -93,8 +93,9 @@ def _unpack(archive, path):
                     continue
                 databases.append(member.name)
                 # Copied before we know whether there is a second: the stream cannot be rewound.
-                with members.extractfile(member) as source, temporary.open("wb") as target:
-                    shutil.copyfileobj(source, target, _CHUNK)
+                source = members.extractfile(member)
+                with source, temporary.open("wb") as target:  # type: ignore[union-attr]
+                    shutil.copyfileobj(source, target, _CHUNK)  # type: ignore[arg-type]
         if len(databases) != 1:
             names = ", ".join(databases) or "none"
             raise InputError(archive, f"should hold one .db file, found: {names}", _BY_HAND)

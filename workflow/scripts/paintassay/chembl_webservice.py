@@ -361,12 +361,13 @@ def _persist(ask, url, attempts):
     InputError
         The service refuses the request, or all attempts are used.
     """
+    last: Exception | None = None
     for attempt in range(1, attempts + 1):
         least_wait = 0
         try:
             return ask()
         except requests.HTTPError as error:
-            status = error.response.status_code
+            status = error.response.status_code  # type: ignore[union-attr]
             if status != 429 and status < 500:
                 raise InputError(
                     url,
@@ -376,8 +377,8 @@ def _persist(ask, url, attempts):
             problem, last = f"HTTP status {status}", error
             least_wait = _retry_after(error.response)
         # An answer may also be JSON, but not what was asked for.
-        except (requests.RequestException, KeyError, TypeError, ValueError) as error:
-            problem, last = _reason(error), error
+        except (requests.RequestException, KeyError, TypeError, ValueError) as unusable:
+            problem, last = _reason(unusable), unusable
         if attempt < attempts:
             # Spread out, so that jobs which failed together do not come back together.
             wait = min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.5, 1)

@@ -117,10 +117,10 @@ def _legend(figure, line, text, **options):
     """Write a line of the legend above the axes, behind the dot that it explains."""
     wide, high = figure.get_size_inches() * MM_PER_INCH
     middle = 1 - (2.5 + LINE * line) / high
-    options = {"marker": "o", "markersize": 3.6, "linestyle": "none"} | options
-    if "markerfacecolor" not in options:
-        options["markeredgewidth"] = 0
-    figure.add_artist(Line2D([12.5 / wide], [middle], **options))
+    style: dict = {"marker": "o", "markersize": 3.6, "linestyle": "none"} | options
+    if "markerfacecolor" not in style:
+        style["markeredgewidth"] = 0
+    figure.add_artist(Line2D([12.5 / wide], [middle], **style))
     figure.text(15 / wide, middle, text, color=INK, fontsize=SMALL, va="center_baseline", ha="left")
 
 
@@ -148,7 +148,7 @@ def _number_dots(axes, data, named, scale):
     placed = np.empty((0, 2))
     for row in named.itertuples():
         dot = scale * np.array([row.auc_first, row.auc_second])
-        best = None
+        tried = []
         for distance in (3.6, 5, 7):
             for way in DIRECTIONS:
                 spot = dot + distance * way
@@ -158,9 +158,8 @@ def _number_dots(axes, data, named, scale):
                 cost = crossed.sum() + 2 * (np.abs(dots - spot).max(axis=1) < 1.8).sum()
                 cost += 20 * (np.abs(placed - spot).max(axis=1) < 3).sum()
                 cost += 20 * ((spot < low + 1.5) | (spot > high - 1.5)).any()
-                if best is None or cost < best[0]:
-                    best = cost, spot, way
-        _, spot, way = best
+                tried.append((cost, spot, way))
+        _, spot, way = min(tried, key=lambda each: each[0])
         placed = np.vstack([placed, spot])
         line = np.stack([dot + 0.8 * way, spot - 1.6 * way]) / scale
         axes.plot(*line.T, color=INK, linewidth=0.5, zorder=7)

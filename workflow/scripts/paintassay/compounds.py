@@ -111,7 +111,7 @@ def _rdkit_messages():
     """Collect what RDKit has to say, which it only logs, as a list of lines."""
     lines = []
     collector = logging.Handler()
-    collector.emit = lambda record: lines.append(record.getMessage())
+    collector.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
     logger = logging.getLogger("rdkit")
     rdBase.LogToPythonLogger()
     before, logger.handlers, logger.propagate = logger.handlers, [collector], False
@@ -179,7 +179,7 @@ def assign_keys(library, structures):
     problems : pandas.DataFrame
         Columns of `tables.PROBLEMS`, sorted by row.
     """
-    problems = []
+    problems: list[tuple] = []
     rows = library[["row", "compound_id"]].copy()
     given = library["inchikey"]
     well_formed = given.str.fullmatch(STANDARD_INCHIKEY).fillna(False).astype(bool)

@@ -42,11 +42,11 @@ class Converted(NamedTuple):
     """
 
     view: View
-    pixels: np.ndarray = None
-    thresholds: list = None
-    quality: list = None
-    disagreement: tuple = None
-    problem: tuple = None
+    pixels: np.ndarray | None = None
+    thresholds: list | None = None
+    quality: list | None = None
+    disagreement: tuple | None = None
+    problem: tuple | None = None
 
 
 def convert_plate(
@@ -158,15 +158,15 @@ def _views(index, channels):
     rows = rows.sort_values(["well", "site", "position"])
     members = rows["member"].astype(object).where(rows["member"].notna(), None)
     planes = zip(rows["channel"], rows["place"], members, strict=True)
-    views = {}
+    views: dict[tuple[str, str, int], list] = {}
     for plate, well, site, plane in zip(
         rows["plate"], rows["well"], rows["site"], planes, strict=True
     ):
         views.setdefault((plate, well, int(site)), []).append(plane)
-    for key, planes in views.items():
-        if [channel for channel, _, _ in planes] != list(channels):
+    for key, found in views.items():
+        if [channel for channel, _, _ in found] != list(channels):
             raise ValueError(f"view {key} has not each channel once")
-    return [View(*key, planes) for key, planes in views.items()]
+    return [View(*key, found) for key, found in views.items()]
 
 
 def _usual_frame(views, read):

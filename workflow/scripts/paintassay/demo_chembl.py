@@ -209,7 +209,7 @@ def demo_chembl_tables(library, seed, release):
     near = keys[compounds["form"].isin(["parent", "flat"])].map(number)
     outside = molecules.loc[molecules["pref_name"].isna(), "molregno"]
 
-    assays = (*VALUE_ASSAYS, *COMMENT_ASSAYS)
+    assays: tuple[ValueAssay | CommentAssay, ...] = (*VALUE_ASSAYS, *COMMENT_ASSAYS)
     rows = []
     for assay_id, assay in enumerate(assays, start=1):
         make = _value_rows if isinstance(assay, ValueAssay) else _comment_rows
@@ -368,10 +368,10 @@ def _value_rows(assay, compounds, others, rng):
     for molregno, (value, relation, doubt) in zip(rest, ODDITIES, strict=False):
         rows.append(_measured(molregno, assay, value, relation, doubt))
     values = rng.normal(5.2, 1, len(others)).clip(4.05, 9)
-    comments = cycle([None] * 9 + list(UNLISTED))
+    unlisted = cycle([None] * 9 + list(UNLISTED))
     rows += [
         _measured(molregno, assay, value, activity_comment=comment)
-        for molregno, value, comment in zip(others, values, comments, strict=False)
+        for molregno, value, comment in zip(others, values, unlisted, strict=False)
     ]
     return rows
 

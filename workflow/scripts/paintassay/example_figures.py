@@ -204,7 +204,7 @@ def _tile(figure, left, top, wide, high, picture):
 def _footer(figure, channels, box, pixels, pixel_size_um):
     """Explain the colours, and draw a scale bar into one of the pictures."""
     left, top, wide, high = box
-    micrometres = 50
+    micrometres = 50.0
     view_um = pixels * pixel_size_um
     while micrometres > view_um / 3:
         micrometres /= 2

@@ -130,9 +130,9 @@ def read_profiles(
     features, names = _mend(features, names, metadata["plate"], max_missing, problems)
     if not names:
         raise InputError(paths[0], "no feature with different values in the wells remains")
-    problems = pd.DataFrame(problems, columns=PROFILE_PROBLEMS.names)
-    problems = problems.sort_values(["feature", "problem"], na_position="first", ignore_index=True)
-    return metadata, features, names, problems
+    listed = pd.DataFrame(problems, columns=PROFILE_PROBLEMS.names)
+    listed = listed.sort_values(["feature", "problem"], na_position="first", ignore_index=True)
+    return metadata, features, names, listed
 
 
 def standardise_wells(features):

@@ -14,7 +14,7 @@ from paintassay.files import atomic_path
 COLOURS = {"pchembl": "#E69F00", "comment": "#0072B2"}
 NAMES = {"pchembl": "pChEMBL threshold", "comment": "activity comment"}
 
-STYLE = {
+STYLE: dict = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

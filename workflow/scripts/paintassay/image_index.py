@@ -338,7 +338,8 @@ def _table_planes(root, plate, channels):
 
 def _parsed_rows(rows):
     """Planes and problems of rows (well, site, channel, place, member) in a table's own words."""
-    planes, lost = {}, []
+    planes = {}
+    lost: list[tuple] = []
     for well, site, channel, place, member in rows:
         name = well_name(well)
         number = re.fullmatch(r"0*([1-9]\d*)(?:\.0*)?", site)

@@ -71,10 +71,12 @@ def build_funnel(steps):
         Those, and share (of the largest count) and lost (None where the unit changes).
     """
     largest = max([step["count"] for step in steps], default=0) or 1
-    rows, before = [], None
+    rows = []
+    before: dict | None = None
     for step in steps:
-        same = before is not None and before["unit"] == step["unit"]
-        lost = before["count"] - step["count"] if same else None
+        lost = None
+        if before is not None and before["unit"] == step["unit"]:
+            lost = before["count"] - step["count"]
         rows.append(step | {"share": step["count"] / largest, "lost": lost})
         before = step
     return rows

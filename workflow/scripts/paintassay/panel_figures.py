@@ -137,7 +137,7 @@ def _log_axis(axis, limits):
         ticks = ticks[(ticks >= limits[0]) & (ticks <= limits[1])]
         if len(ticks) >= 3:
             break
-    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_locator(FixedLocator(ticks.tolist()))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter("{x:.6g}")
 

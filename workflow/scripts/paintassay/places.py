@@ -232,7 +232,8 @@ def _read_member(where, info, read_range):
     if info.flag_bits & 1:
         raise InputError(where, "is encrypted", "pack the archive anew, without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        method = zipfile.compressor_names.get(info.compress_type, info.compress_type)
+        names = zipfile.compressor_names  # type: ignore[attr-defined]
+        method = names.get(info.compress_type, info.compress_type)
         raise InputError(where, f"is compressed by {method}", "pack the archive with deflate")
     _check_size(where, max(info.file_size, info.compress_size))
     start = info.header_offset

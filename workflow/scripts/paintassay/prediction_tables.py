@@ -29,7 +29,7 @@ PROBABILITY = ("probability that it is active",)
 SPREAD = ("standard deviation of that probability; missing where there is only one", "optional")
 
 # What each file says, its first columns, and what its columns of tasks hold.
-FILES = {
+FILES: dict[str, tuple] = {
     "views": ("Predictions of each view by one replicate.", VIEW_KEYS, PROBABILITY),
     "wells": ("Mean prediction of the views of each well.", WELL_KEYS, PROBABILITY),
     "wells_spread": ("Spread over the views of each well.", WELL_KEYS, SPREAD),

@@ -51,13 +51,15 @@ def predict(model, samples, device, batch_size, settings, rank=0, world=1):
         # Too few to share: each process does them all.
         rank, world = 0, 1
     own = batches[rank::world]
-    training, sums = model.training, None
+    training = model.training
+    # As wide as the model's output, once that is known.
+    sums = np.empty((len(samples.views), 0), np.float32)
     model.eval()
     try:
         with closing(feed(samples, own, device, settings.threads)) as stream:
             for indices, batch in zip(own, stream, strict=True):
                 scores = _probabilities(model, batch, device, settings)
-                if sums is None:
+                if not sums.size:
                     sums = np.zeros((len(samples.views), scores.shape[1]), np.float32)
                 # The samples of a view lie side by side.
                 views, firsts = np.unique(samples.view_of[indices], return_index=True)
@@ -267,11 +269,11 @@ def combine(replicates):
 def _check_replicate(number, views, tasks, first, first_tasks):
     differences = [_difference(tasks, first_tasks, "tasks")]
     if not views.equals(first):
-        rows = [
+        found, expected = [
             [" ".join("" if pd.isna(each) else str(each) for each in row) for row in table]
             for table in (views.itertuples(index=False), first.itertuples(index=False))
         ]
-        differences.append(_difference(*rows, "views"))
+        differences.append(_difference(found, expected, "views"))
     if problems := list(filter(None, differences)):
         raise InputError(
             f"replicate {number}",

@@ -167,11 +167,11 @@ def compare_rocs(labels, scores_a, scores_b, permutations, seed):
         task_auc(labels, scores)
     rows = []
     columns = map(np.transpose, (labels, scores_a, scores_b))
-    for task, pair in enumerate(zip(*columns, strict=True)):
-        permuted = venkatraman_test(*pair, permutations, [seed, task])
-        analytic = delong_test(*pair)
+    for task, (active, first, second) in enumerate(zip(*columns, strict=True)):
+        permuted = venkatraman_test(active, first, second, permutations, [seed, task])
+        analytic = delong_test(active, first, second)
         rows.append((permuted.auc_difference, *permuted[:3], *analytic[:2]))
-    names = ("statistic", "pvalue", "valid_pvalue")
+    names = ["statistic", "pvalue", "valid_pvalue"]
     names = [f"venkatraman_{name}" for name in names] + [f"delong_{name}" for name in names[:2]]
     return pd.DataFrame(rows, columns=["auc_difference", *names])
 

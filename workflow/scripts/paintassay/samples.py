@@ -275,4 +275,4 @@ def _find(wanted, table, columns, where):
     if not index.is_unique:
         twice = table[index.duplicated()].iloc[0]
         raise InputError(where, f"{', '.join(str(twice[name]) for name in columns)} stands twice")
-    return index.get_indexer(wanted_number)
+    return index.get_indexer(pd.Index(wanted_number))

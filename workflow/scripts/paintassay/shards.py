@@ -77,7 +77,7 @@ def read_shape(path):
     except FileNotFoundError as error:
         raise InputError(path, "the shard is missing", "convert its plate again") from error
     found = HEADER.match(start)
-    shape = tuple(map(int, found.groups())) if found else None
+    shape = tuple(map(int, found.groups())) if found else ()
     # Compared as a whole, so that no byte of it goes unchecked.
     if found is None or found.group() != shard_header(shape):
         raise InputError(
@@ -136,7 +136,7 @@ class ShardWriter:
             if row in self._written:
                 raise ValueError(f"row {row} is written twice")
             self._written.add(row)
-        pixels = memoryview(np.ascontiguousarray(view)).cast("B")
+        pixels = np.ascontiguousarray(view).data.cast("B")
         _write_all(self._file, pixels, self._offset + int(row) * len(pixels))
         return hashlib.sha256(pixels).hexdigest()
 

@@ -81,7 +81,7 @@ def _read_plain(data):
         or starts[0] + size > len(data)
     ):
         return None
-    dtype = {8: np.dtype("u1"), 16: np.dtype("<u2")}[bits]
+    dtype = np.dtype("u1" if bits == 8 else "<u2")
     pixels = np.frombuffer(data, dtype, shape[0] * shape[1], starts[0]).reshape(shape)
     return pixels, _tags(texts)
 

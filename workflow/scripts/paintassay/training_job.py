@@ -151,10 +151,13 @@ def train_on(device, rank, world, job):
         "code": job["code"],
         "data": _data_digest(kind, rows, labels, job),
     }
+    training, validation = parts.values()
     history = train(
         model,
-        *parts.values(),
-        *(labels_of(part.views, labels) for part in parts.values()),
+        training,
+        validation,
+        labels_of(training.views, labels),
+        labels_of(validation.views, labels),
         settings,
         device,
         job["state_folder"],
@@ -225,7 +228,7 @@ def _count(views, labels):
 def _data_digest(kind, rows, labels, files):
     """SHA-256 over all that the rows of the data set stand for."""
     columns = ["plate", "well", "site", "inchikey", "part", "sha256"]
-    digest = hashlib.sha256(pd.util.hash_pandas_object(rows[columns], index=False).to_numpy())
+    digest = hashlib.sha256(pd.util.hash_pandas_object(rows[columns], index=False).to_numpy().data)
     digest.update(labels_of(rows, labels))
     paths = {
         "views": [],

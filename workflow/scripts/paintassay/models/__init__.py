@@ -117,7 +117,7 @@ def check_side(name, height, width, least):
 
 
 def _is_count(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0  # type: ignore[operator]
 
 
 def _check_options(name, options, parameters):

@@ -30,7 +30,7 @@ def build(channels, tasks, height, width, units=2048, input_dropout=0.1, dropout
     torch.nn.Module
         (batch, channels) -> (batch, tasks).
     """
-    layers = [nn.Dropout(input_dropout)]
+    layers: list[nn.Module] = [nn.Dropout(input_dropout)]
     for inputs in (channels, units, units):
         layers += [nn.Linear(inputs, units), nn.ReLU(inplace=True), nn.Dropout(dropout)]
     layers.append(nn.Linear(units, tasks))

@@ -65,7 +65,7 @@ class GapNet(nn.Module):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 fan_in = module.weight[0].numel()
                 nn.init.normal_(module.weight, std=fan_in**-0.5)
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def forward(self, x):
         """Logits (batch, tasks) of images (batch, channels, height, width)."""

@@ -1,0 +1,265 @@
+"""The workflow with an environment for each stage, through a stand-in for conda.
+
+The stand-in (stand_in/bin/conda) makes a virtual environment of what an environment file names.
+So these tests show that every rule finds in its environment what it imports, and that Snakemake
+makes, activates and keeps the environments. They do not show what conda-forge has.
+
+Snakemake runs in an environment of its own, with nothing beside it: it appends its own packages
+to the search path of a script, so that what an environment lacks would be found there.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import DEMO, QUICK_DEMO, ROOT, WORKFLOW, snakemake
+from test_environments import LOCKED, RULES, SCRIPTS, imported
+
+STAND_IN = ROOT / "tests" / "stand_in" / "bin"
+LABELS = ["chem", "chembl", "labels"]  # the environments of the target labels
+OTHERS = ["images", "report", "stats", "torch"]
+CREATION = r"env create --quiet --no-default-packages --file {0}\.yaml --prefix {0}"
+# Times, and what has them inside.
+TIMED = r"(logs|benchmarks)/|/tensorboard/|/(timing\.csv|state\.pt)$|^models/costs\.csv$"
+TIMED += r"|^report/index\.html$"
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11), reason="the environments are of Python 3.11"
+)
+
+
+class CondaUser:
+    """Someone who has conda, and Snakemake in an environment of its own."""
+
+    def __init__(self, folder):
+        self.python = folder / "host" / "bin" / "python"
+        self.environments = folder / "environments"
+        self._calls = folder / "calls"
+        subprocess.run([sys.executable, "-m", "venv", folder / "host"], check=True)
+        pip = [self.python, "-m", "pip", "install", "--quiet", "--no-compile"]
+        pip += ["--constraint", ROOT / "requirements.txt", f"snakemake=={LOCKED['snakemake']}"]
+        subprocess.run(pip, check=True)
+        path = [STAND_IN, self.python.parent, os.environ["PATH"]]
+        self.variables = {
+            **os.environ,
+            "PATH": os.pathsep.join(map(str, path)),
+            "STAND_IN_CONDA_CALLS": str(self._calls),
+        }
+
+    def snakemake(self, folder, config, *arguments, root=ROOT, timeout=600):
+        """Run the workflow in `folder`; return the run and the calls of conda."""
+        folder.mkdir(exist_ok=True)
+        config_file = folder / "my_config.yaml"
+        config_file.write_text(yaml.safe_dump(config))
+        self._calls.write_text("")
+        command = [self.python, "-m", "snakemake", "--snakefile", root / "Snakefile"]
+        command += ["--directory", folder, "--configfile", config_file, "--cores", "2"]
+        command += [*arguments, "--conda-prefix", self.environments]
+        run = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+            env=self.variables,
+        )
+        return run, self._calls.read_text().splitlines()
+
+    def environment(self, stage):
+        """Folder of the environment that was made for a stage."""
+        wanted = (ROOT / "envs" / f"{stage}.yaml").read_text()
+        copies = [path for path in self.environments.glob("*.yaml") if path.read_text() == wanted]
+        assert len(copies) == 1, stage
+        return copies[0].with_suffix("")
+
+
+def conda(*arguments):
+    """Call the stand-in as Snakemake does, with the interpreter that runs the tests."""
+    command = [sys.executable, STAND_IN / "conda", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def creations(calls):
+    """Environments that were made: the prefix of each, of calls that are as expected."""
+    made = [re.search(r"--prefix (\S+)$", call)[1] for call in calls if " create " in call]
+    other = ["info --json", "--version", "config --get channel_priority --json"]
+    expected = [CREATION.format(re.escape(prefix)) for prefix in made]
+    expected = [*map(re.escape, other), *expected, *["clean -y --tarballs"] * len(made)]
+    for call in calls:
+        assert any(re.fullmatch(pattern, call) for pattern in expected), call
+    return made
+
+
+def assert_same_results(ours, theirs):
+    """Every file is there, and the same byte by byte where no time is told."""
+    files = [
+        {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        for folder in (ours, theirs)
+    ]
+    # The name of TensorBoard's file is made of time and machine.
+    names = [{name for name in each if "/tensorboard/" not in name} for each in files]
+    assert names[0] == names[1]
+    compared = [name for name in names[0] if not re.search(TIMED, name)]
+    assert compared
+    for name in compared:
+        assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
+    return compared
+
+
+@pytest.fixture(scope="session")
+def conda_user(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("conda")
+    yield CondaUser(folder)
+    # Gigabytes, which pytest would keep for three sessions.
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def labels_run(conda_user, tmp_path_factory):
+    """A folder in which the target labels was made in environments, and the calls of conda."""
+    folder = tmp_path_factory.mktemp("labels")
+    run, calls = conda_user.snakemake(folder, QUICK_DEMO, "labels", "--use-conda")
+    assert run.returncode == 0, run.stderr[-6000:]
+    return folder, calls
+
+
+# The stand-in
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["install", "numpy"],
+        ["info"],
+        ["config", "--get", "channels", "--json"],
+        ["env", "create", "--file", "a.yaml"],
+        ["env", "create", "--file", "a.yaml", "--prefix", "a", "--dry-run"],
+        ["clean", "-y", "--all"],
+    ],
+)
+def test_stand_in_refuses_what_it_does_not_know(arguments):
+    assert conda(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("dependency", "message"),
+    [
+        ("python =3.10", "asks for Python 3.10, but this is Python 3.11"),
+        ("no_such_package =1.0", "no_such_package: is not in tests/packages.yaml"),
+        ("numpy", "'numpy': is not a package and its version"),
+        ("numpy =999.0", "numpy==999.0"),
+    ],
+)
+def test_stand_in_makes_no_other_environment(tmp_path, dependency, message):
+    dependencies = ["python =3.11"] if "python" not in dependency else []
+    file = tmp_path / "environment.yaml"
+    file.write_text(yaml.safe_dump({"dependencies": [*dependencies, dependency]}))
+    run = conda("env", "create", "--file", file, "--prefix", tmp_path / "environment")
+    assert run.returncode != 0
+    assert message in run.stderr
+
+
+# The target labels
+
+
+def test_each_environment_is_made_once(conda_user, labels_run):
+    _, calls = labels_run
+    made = creations(calls)
+    assert sorted(made) == sorted(str(conda_user.environment(stage)) for stage in LABELS)
+
+
+def test_labels_are_those_of_a_run_without_conda(labels_run, tmp_path):
+    folder, _ = labels_run
+    run = snakemake(tmp_path, QUICK_DEMO, "labels")
+    assert run.returncode == 0, run.stderr[-6000:]
+    compared = assert_same_results(folder / "results" / "demo", tmp_path / "results" / "demo")
+    assert "labels/label_matrix.mtx" in compared
+
+
+def test_the_newer_option_takes_the_same_environments(conda_user, labels_run):
+    folder, _ = labels_run
+    run, calls = conda_user.snakemake(folder, QUICK_DEMO, "labels", "--sdm", "conda")
+    assert run.returncode == 0, run.stderr[-6000:]
+    assert "Nothing to be done" in run.stderr
+    assert creations(calls) == []
+    forced = ["labels", "--forcerun", "summarise_labels", "--sdm", "conda"]
+    run, calls = conda_user.snakemake(folder, QUICK_DEMO, *forced)
+    assert run.returncode == 0, run.stderr[-6000:]
+    activated = set(re.findall(r"Activating conda environment: \S*?(\w+)\n", run.stderr))
+    assert activated == {conda_user.environment("labels").name}
+    assert creations(calls) == []
+
+
+def test_a_package_that_an_environment_lacks_fails_its_rule(conda_user, labels_run, tmp_path):
+    """And a changed environment reruns its rules."""
+    folder, _ = labels_run
+    for name in WORKFLOW:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    file = tmp_path / "envs" / "labels.yaml"
+    file.write_text(re.sub(r"  - scipy =.*\n", "", file.read_text()))
+    run, calls = conda_user.snakemake(folder, QUICK_DEMO, "labels", "--use-conda", root=tmp_path)
+    assert run.returncode != 0
+    assert "ModuleNotFoundError: No module named 'scipy'" in run.stderr
+    assert "Error in rule build_label_matrix" in run.stderr
+    assert len(creations(calls)) == 1
+
+
+@pytest.mark.parametrize(
+    "stage", [*LABELS, *(pytest.param(stage, marks=pytest.mark.long) for stage in OTHERS)]
+)
+def test_environment_alone_has_what_its_rules_import(conda_user, labels_run, tmp_path, stage):
+    if stage in OTHERS:
+        run, _ = conda_user.snakemake(
+            tmp_path, QUICK_DEMO, "--use-conda", "--conda-create-envs-only", timeout=1800
+        )
+        assert run.returncode == 0, run.stderr[-6000:]
+    names = set()
+    for rule, body in RULES.items():
+        if f"../../envs/{stage}.yaml" in body:
+            script = SCRIPTS / f"{rule}.py"
+            names |= imported(script, set())
+            names |= set(re.findall(r"^from (paintassay\.\w+) import", script.read_text(), re.M))
+    assert len(names) > 2
+    # Isolated: neither Snakemake's packages nor those of the tests are at hand.
+    program = f"import sys; sys.path.append({str(SCRIPTS)!r}); import {', '.join(sorted(names))}"
+    python = conda_user.environment(stage) / "bin" / "python"
+    run = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_all_environments_are_tested():
+    assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} == {*LABELS, *OTHERS}
+
+
+# The whole workflow
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("config", [QUICK_DEMO, DEMO], ids=["quick", "demo"])
+def test_whole_workflow_gives_the_same_in_environments(conda_user, tmp_path, config):
+    ours, theirs = tmp_path / "conda", tmp_path / "plain"
+    run, _ = conda_user.snakemake(ours, config, "--use-conda", timeout=3600)
+    assert run.returncode == 0, run.stderr[-6000:]
+    activated = set(re.findall(r"Activating conda environment: \S*?(\w+)\n", run.stderr))
+    assert activated == {conda_user.environment(stage).name for stage in LABELS + OTHERS}
+    run, calls = conda_user.snakemake(ours, config, "--sdm", "conda")
+    assert run.returncode == 0, run.stderr[-6000:]
+    assert "Nothing to be done" in run.stderr
+    assert creations(calls) == []
+
+    theirs.mkdir()
+    run = snakemake(theirs, config, timeout=3600)
+    assert run.returncode == 0, run.stderr[-6000:]
+    compared = assert_same_results(ours / "results" / "demo", theirs / "results" / "demo")
+    assert {"labels", "dataset", "models", "predictions", "statistics"} <= {
+        name.partition("/")[0] for name in compared
+    }
+    costs = [pd.read_csv(folder / "results/demo/models/costs.csv") for folder in (ours, theirs)]
+    unmeasured = ["model", "parameters", "gmacs"]
+    pd.testing.assert_frame_equal(*(each[unmeasured] for each in costs))
