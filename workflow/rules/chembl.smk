@@ -30,8 +30,8 @@ if CHEMBL["source"] == "sqlite":
             "../../envs/chembl.yaml"
         # Measured in docs/benchmarks.md for the published library; memory follows the rows found.
         resources:
-            mem_mb=3000,
-            runtime=120,
+            mem_mb=memory(3000),
+            runtime=minutes(120),
         params:
             match_on=CHEMBL["match_on"],
             release=CHEMBL["release"],
@@ -55,7 +55,7 @@ if CHEMBL["source"] == "webservice":
         conda:
             "../../envs/chembl.yaml"
         resources:
-            mem_mb=1000,
+            mem_mb=memory(1000),
             runtime=240,
             # ChEMBL asks its users not to flood it; the default profile allows four at a time.
             chembl_requests=1,
@@ -92,8 +92,8 @@ if CHEMBL["source"] == "webservice":
         conda:
             "../../envs/chembl.yaml"
         resources:
-            mem_mb=3000,
-            runtime=30,
+            mem_mb=memory(1000, matches=20, activities=20),
+            runtime=minutes(30),
         params:
             release=CHEMBL["release"],
             url=CHEMBL["webservice"]["url"],

@@ -1,7 +1,7 @@
-# What all rules share: the checked configuration, the results folder, the code digest.
+# What all rules share: the checked configuration, digests of their code, what their jobs ask for, and
+# the record of a run.
 
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -14,13 +14,10 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 RESOURCES = Path(os.path.relpath(ROOT / "workflow" / "resources"))
 sys.path.insert(0, str(SCRIPTS))
 
-from paintassay.chembl_release import release_name
 from paintassay.code_digest import code_digest
 from paintassay.config import check_config
 from paintassay.errors import InputError
-from paintassay.model_files import model_files, model_input
 from paintassay.run_record import write_run_record
-from paintassay.sources import read_plates, read_sources
 
 try:
     check_config(config, yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text()))
@@ -35,6 +32,33 @@ def code(rule_name):
     """Digest of the code that a rule's script reaches; as a param it reruns the rule."""
     CODE[rule_name] = code_digest(SCRIPTS / f"{rule_name}.py", SCRIPTS / "paintassay")
     return CODE[rule_name]
+
+
+def memory(fixed, per_thread=0, **times):
+    """Memory of a job in MB, as a resource: more with its threads and inputs, and at each attempt.
+
+    `fixed` has room for Snakemake itself, which takes 400 MB on a node of a cluster. `times` are
+    inputs by name, and how many times the size of their files a job needs. Files that are not there
+    yet count nothing: in a plan, and within a group of jobs.
+    """
+
+    def mem_mb(wildcards, input, threads, attempt):
+        paths = [(path, factor) for name, factor in times.items() for path in files_of(input, name)]
+        sizes = sum(factor * os.path.getsize(path) for path, factor in paths)
+        return int((fixed + per_thread * threads + sizes / 1e6) * attempt)
+
+    return mem_mb
+
+
+def files_of(input, name):
+    """Those files of an input that exist; it may be missing, one path or several."""
+    paths = input.get(name, [])
+    return filter(os.path.isfile, [paths] if isinstance(paths, str) else paths)
+
+
+def minutes(fixed):
+    """Time of a job, as a resource: more at each attempt, where a job starts from the beginning."""
+    return lambda wildcards, attempt: fixed * attempt
 
 
 def record_run(outcome):
@@ -58,66 +82,3 @@ def record_run(outcome):
     except OSError as error:
         # A full disk has failed the run already; that is the error to be read.
         print(f"The record of this run could not be written: {error}", file=sys.stderr)
-
-
-SOURCES = read_sources(RESOURCES / "data_sources.csv")
-
-
-def megabytes(name):
-    """Size of a source in MB, rounded up."""
-    return -(-SOURCES[name]["bytes"] // 10**6)
-
-
-def source_line(name, size):
-    """What a job fetches, the licence and its MB, for the plan and the log."""
-    source = SOURCES[name]
-    return f"{source['what']}; {source['version']}; {source['licence']}; {size} MB"
-
-
-# Images without a root are the published ones, whose plates are known; so are their tables.
-PUBLISHED = config["images"]["root"] is None
-PUBLISHED_PLATES = read_plates(RESOURCES / "published_plates.csv")
-IMAGES = config["images"] | ({"root": SOURCES["images"]["url"]} if PUBLISHED else {})
-# What the enabled models read: views, cells, features.
-READ = {
-    model_input(model_files()[name])
-    for name, block in config["models"].items()
-    if block.get("enabled", True)
-}
-CELL_TABLES = config["single_cells"]["tables"]
-if CELL_TABLES is None and PUBLISHED and "cells" in READ:
-    CELL_TABLES = SOURCES["single_cells"]["url"]
-PROFILE_TABLES = config["profiles"]["tables"]
-if PROFILE_TABLES is None and PUBLISHED and "features" in READ:
-    PROFILE_TABLES = f"{RESULTS}/sources/profiles.tar.gz"
-
-
-def of_all_plates(pattern):
-    """Files of every plate, as an input function: plates of one's own are known once listed."""
-
-    def files(wildcards):
-        if PUBLISHED:
-            return expand(pattern, plate=PUBLISHED_PLATES)
-        plates = read_plates(checkpoints.list_plates.get().output.plates)
-        return expand(pattern, plate=plates)
-
-    return files
-
-
-def per_plate(name):
-    """Megabytes of a published source that one plate has, to the next hundred."""
-    return -(-megabytes(name) // len(PUBLISHED_PLATES) // 100) * 100
-
-
-def local_or_nothing(place):
-    """A path as an input; a URL is no file that could be looked at, and null is nothing."""
-    return [] if place is None or "://" in place else place
-
-
-def plate_files(wildcards):
-    """What lies on this machine of a plate in Bray's layout, so that a new archive is noticed."""
-    ending = {"bray_zip": ".zip", "bray_folder": ""}.get(IMAGES["layout"])
-    if ending is None or "://" in IMAGES["root"]:
-        return local_or_nothing(IMAGES["root"])
-    paths = [f"{IMAGES['root']}/{wildcards.plate}-{each}{ending}" for each in IMAGES["channels"]]
-    return [path for path in paths if Path(path).exists()]

@@ -17,13 +17,16 @@ rule build_compounds:
         f"{RESULTS}/logs/build_compounds.log",
     benchmark:
         f"{RESULTS}/benchmarks/build_compounds.tsv"
+    # It fails over what stands in the library, which another attempt would not change.
+    retries: 0
     conda:
         "../../envs/chem.yaml"
     # Molecules are independent, so all cores are used; Snakemake lowers this to what there is.
     threads: 32
     resources:
-        mem_mb=lambda wildcards, threads: 1000 + 200 * threads,
-        runtime=30,
+        # RDKit and its tables, once a process.
+        mem_mb=memory(1000, per_thread=200, library=5),
+        runtime=60,
     params:
         id_column=config["compounds"]["id_column"],
         smiles_column=config["compounds"]["smiles_column"],

@@ -18,8 +18,8 @@ rule make_splits:
     conda:
         "../../envs/chem.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         **config["splits"],
         code=code("make_splits"),
@@ -48,8 +48,8 @@ rule build_dataset:
     conda:
         "../../envs/images.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=memory(1000, views=20, quality=10),
+        runtime=minutes(30),
     params:
         exclude_flags=config["quality"]["exclude_flags"],
         code=code("build_dataset"),
@@ -82,13 +82,15 @@ if CELL_TABLES is not None:
             f"{RESULTS}/logs/read_cells/{{plate}}.log",
         benchmark:
             f"{RESULTS}/benchmarks/read_cells/{{plate}}.tsv"
-        retries: 2 if REMOTE_CELLS else 0
+        retries: 2 if REMOTE_CELLS else None
         conda:
             "../../envs/images.yaml"
         resources:
             **REMOTE_CELLS,
-            mem_mb=3000,
-            runtime=240 if REMOTE_CELLS else 30,
+            # The table is read in pieces, and of a cell only its place is kept.
+            mem_mb=memory(2000),
+            # Of the published screen, 9 GB come first.
+            runtime=minutes(240 if REMOTE_CELLS else 30),
         params:
             url=None if local_or_nothing(CELL_TABLES) else CELL_TABLES,
             code=code("read_cells"),
@@ -113,8 +115,9 @@ if PROFILE_TABLES is not None:
         conda:
             "../../envs/images.yaml"
         resources:
-            mem_mb=8000,
-            runtime=30,
+            # Every well's features as float32, and a copy on the way.
+            mem_mb=memory(2000, tables=2),
+            runtime=minutes(30),
         params:
             max_missing=config["profiles"]["max_missing"],
             code=code("read_profiles"),

@@ -17,8 +17,8 @@ rule build_demo_library:
     conda:
         "../../envs/chem.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=memory(1000),
+        runtime=minutes(5),
     params:
         seed=config["demo"]["seed"],
         code=code("build_demo_library"),
@@ -39,8 +39,8 @@ rule build_demo_chembl:
     conda:
         "../../envs/chem.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=memory(1000),
+        runtime=minutes(5),
     params:
         seed=config["demo"]["seed"],
         release=config["chembl"]["release"],
@@ -67,8 +67,8 @@ rule build_demo_screen:
     # A process a plate.
     threads: len(config["demo"]["plates"])
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(1000, per_thread=500),
+        runtime=minutes(10),
     params:
         **config["demo"],
         code=code("build_demo_screen"),

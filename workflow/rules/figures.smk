@@ -62,8 +62,8 @@ rule draw_comparison:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         code=code("draw_comparison"),
     script:
@@ -96,8 +96,8 @@ rule draw_examples:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=memory(1500, compounds=8, predictions=20, views=20),
+        runtime=minutes(10),
     params:
         models=list(MODELS),
         tools=list(TOOLS),
@@ -132,8 +132,8 @@ rule describe_models:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=memory(3000),
+        runtime=minutes(10),
     params:
         model_code=MODEL_CODE,
         code=code("describe_models"),

@@ -21,8 +21,8 @@ rule average_pchembl:
     conda:
         "../../envs/labels.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=memory(1000, matches=20, activities=20),
+        runtime=minutes(30),
     params:
         standard_types=LABELS["standard_types"],
         pchembl_range=LABELS["pchembl_range"],
@@ -44,8 +44,8 @@ rule binarise_pchembl:
     conda:
         "../../envs/labels.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(1000, means=20),
+        runtime=minutes(10),
     params:
         thresholds=LABELS["thresholds"],
         code=code("binarise_pchembl"),
@@ -70,8 +70,8 @@ rule vote_comments:
     conda:
         "../../envs/labels.yaml"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=memory(1000, matches=20, activities=20),
+        runtime=minutes(30),
     params:
         exclude_potential_duplicates=LABELS["exclude_potential_duplicates"],
         code=code("vote_comments"),
@@ -101,8 +101,8 @@ rule build_label_matrix:
     conda:
         "../../envs/labels.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory(1000, activities=30, pchembl_labels=30, comment_labels=30),
+        runtime=minutes(30),
     params:
         min_actives=LABELS["min_actives"],
         min_inactives=LABELS["min_inactives"],
@@ -144,8 +144,8 @@ rule summarise_labels:
     conda:
         "../../envs/labels.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=memory(1000, activities=30, pchembl_labels=30, comment_labels=30),
+        runtime=minutes(10),
     params:
         config={key: config[key] for key in ("compounds", "chembl", "labels")},
         code=code("summarise_labels"),

@@ -26,7 +26,11 @@ rule train_model:
         "../../envs/torch.yaml"
     threads: TRAINING["threads"]
     resources:
-        mem_mb=16000,
+        # Batches read ahead and libraries for a GPU, or the layers' values of a batch on the CPU;
+        # labels, wells and places of cells. The shards stay on disk.
+        mem_mb=memory(16000, views=20, cells=20, features=3),
+        # No longer at another attempt, which goes on where the last one was stopped; many sites
+        # allow no more.
         runtime=2880,
         gpu=GPUS,
         device=TRAINING["device"],
@@ -60,8 +64,9 @@ rule predict_views:
         "../../envs/torch.yaml"
     threads: TRAINING["threads"]
     resources:
-        mem_mb=16000,
-        runtime=480,
+        # Without gradients half of what training needs, and one number a view and assay.
+        mem_mb=memory(8000, views=20, cells=20, features=3),
+        runtime=minutes(480),
         gpu=1 if GPUS else 0,
         device=TRAINING["device"],
         batch_size=lambda wildcards: MODELS[wildcards.model]["micro_batch"]
@@ -95,8 +100,8 @@ rule average_predictions:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory(2000, replicates=8),
+        runtime=minutes(60),
     params:
         code=code("average_predictions"),
     script:
@@ -121,8 +126,8 @@ rule measure_costs:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=memory(3000),
+        runtime=minutes(10),
     params:
         model_code=MODEL_CODE,
         code=code("measure_costs"),

@@ -36,8 +36,8 @@ rule build_crate:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         images=IMAGES["root"],
         code=code("build_crate"),

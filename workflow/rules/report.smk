@@ -46,8 +46,8 @@ rule build_report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=memory(2000, views=20, quality=10, predictions=8),
+        runtime=minutes(30),
     params:
         config=config,
         shards=SHARDS,

@@ -25,7 +25,7 @@ rule retrieve_table:
     conda:
         "../../envs/chembl.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=memory(1000),
         runtime=720,
         download_mb=lambda wildcards: megabytes(TABLE_SOURCES[wildcards.table]),
         disk_mb=lambda wildcards: megabytes(TABLE_SOURCES[wildcards.table]),
@@ -54,7 +54,7 @@ rule retrieve_plate_maps:
     conda:
         "../../envs/chembl.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=memory(1000),
         runtime=60,
         download_mb=megabytes("plate_maps"),
         disk_mb=megabytes("plate_maps"),
@@ -83,7 +83,7 @@ rule retrieve_chembl:
     conda:
         "../../envs/chembl.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=memory(1000),
         runtime=720,
         download_mb=megabytes("chembl"),
         # The archive, and the database in it, which is up to six times as large.

@@ -40,8 +40,8 @@ rule score_predictions:
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory(1000, wells=8, compounds=8, predictions=20),
+        runtime=minutes(30),
     params:
         tool=lambda wildcards: wildcards.method in TOOLS,
         splits=TRAINING["splits"],
@@ -87,8 +87,8 @@ rule compare_methods:
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory(1500, compounds=8, predictions=20),
+        runtime=minutes(60),
     params:
         models=list(MODELS),
         tools=list(TOOLS),

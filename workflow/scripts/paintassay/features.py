@@ -194,10 +194,12 @@ def _profiles(paths):
         try:
             with tarfile.open(path, "r|gz") as members:
                 for member in members:
-                    if member.isfile() and member.name.endswith(f"/{PROFILE_MEMBER}"):
+                    wanted = member.name.endswith(f"/{PROFILE_MEMBER}")
+                    file = members.extractfile(member) if wanted else None
+                    # A folder has no content.
+                    if file is not None:
                         found += 1
-                        content = pa.py_buffer(members.extractfile(member).read())
-                        yield f"{path}, member {member.name}", content
+                        yield f"{path}, member {member.name}", pa.py_buffer(file.read())
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise InputError(path, f"cannot be read: {error}", "fetch the archive again") from error
         if not found:

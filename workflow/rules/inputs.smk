@@ -1,0 +1,69 @@
+# Where the data lie: those of the configuration, and the published ones where it names none.
+
+import re
+
+from paintassay.chembl_release import release_name
+from paintassay.model_files import model_files, model_input
+from paintassay.sources import read_plates, read_sources
+
+SOURCES = read_sources(RESOURCES / "data_sources.csv")
+
+
+def megabytes(name):
+    """Size of a source in MB, rounded up."""
+    return -(-SOURCES[name]["bytes"] // 10**6)
+
+
+def source_line(name, size):
+    """What a job fetches, the licence and its MB, for the plan and the log."""
+    source = SOURCES[name]
+    return f"{source['what']}; {source['version']}; {source['licence']}; {size} MB"
+
+
+# Images without a root are the published ones, whose plates are known; so are their tables.
+PUBLISHED = config["images"]["root"] is None
+PUBLISHED_PLATES = read_plates(RESOURCES / "published_plates.csv")
+IMAGES = config["images"] | ({"root": SOURCES["images"]["url"]} if PUBLISHED else {})
+# What the enabled models read: views, cells, features.
+READ = {
+    model_input(model_files()[name])
+    for name, block in config["models"].items()
+    if block.get("enabled", True)
+}
+CELL_TABLES = config["single_cells"]["tables"]
+if CELL_TABLES is None and PUBLISHED and "cells" in READ:
+    CELL_TABLES = SOURCES["single_cells"]["url"]
+PROFILE_TABLES = config["profiles"]["tables"]
+if PROFILE_TABLES is None and PUBLISHED and "features" in READ:
+    PROFILE_TABLES = f"{RESULTS}/sources/profiles.tar.gz"
+
+
+def of_all_plates(pattern):
+    """Files of every plate, as an input function: plates of one's own are known once listed."""
+
+    def files(wildcards):
+        if PUBLISHED:
+            return expand(pattern, plate=PUBLISHED_PLATES)
+        plates = read_plates(checkpoints.list_plates.get().output.plates)
+        return expand(pattern, plate=plates)
+
+    return files
+
+
+def per_plate(name):
+    """Megabytes of a published source that one plate has, to the next hundred."""
+    return -(-megabytes(name) // len(PUBLISHED_PLATES) // 100) * 100
+
+
+def local_or_nothing(place):
+    """A path as an input; a URL is no file that could be looked at, and null is nothing."""
+    return [] if place is None or "://" in place else place
+
+
+def plate_files(wildcards):
+    """What lies on this machine of a plate in Bray's layout, so that a new archive is noticed."""
+    ending = {"bray_zip": ".zip", "bray_folder": ""}.get(IMAGES["layout"])
+    if ending is None or "://" in IMAGES["root"]:
+        return local_or_nothing(IMAGES["root"])
+    paths = [f"{IMAGES['root']}/{wildcards.plate}-{each}{ending}" for each in IMAGES["channels"]]
+    return [path for path in paths if Path(path).exists()]
