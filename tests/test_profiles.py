@@ -122,6 +122,13 @@ def test_long_jobs_and_those_that_read_users_tables_are_in_no_group():
     assert not alone & set(SLURM["groups"])
 
 
+def test_rules_that_wait_for_the_list_of_plates_are_in_no_group():
+    """Snakemake replaces their jobs once the list is there, and loses their group."""
+    waiting = {rule for rule, body in RULES.items() if "of_all_plates(" in body}
+    assert {"collect_views", "read_profiles", "check_shards"} <= waiting
+    assert not waiting & set(SLURM["groups"])
+
+
 @pytest.mark.parametrize("name", CLOUDS)
 def test_clouds_are_marked_as_not_tested(name):
     first = (ROOT / "profiles" / name / "profile.yaml").read_text().splitlines()[0]

@@ -13,7 +13,7 @@ import yaml
 from conftest import DEMO, QUICK_DEMO, ROOT, snakemake
 from slurm_node import GPU_MODEL, ask, missing_programs, slurm_node
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.long]
 
 # Long enough to be stopped in the middle.
 CONFIG = copy.deepcopy(QUICK_DEMO)
@@ -159,7 +159,6 @@ def test_training_alone_asks_for_a_gpu(runs, slurm):
     assert with_gpu == {f"rule_train_model_wildcards_{model}_1_1" for model in ("gapnet", "fnn")}
 
 
-@pytest.mark.long
 def test_the_full_demo(slurm, tmp_path):
     process = start_on_slurm(tmp_path, slurm, DEMO, site_profile(tmp_path))
     try:
