@@ -20,6 +20,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/overlooked.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/retrieve.smk"
 include: "workflow/rules/demo.smk"
@@ -47,3 +48,8 @@ rule all:
         rules.report.input,
         rules.build_crate.output,
     localrule: True
+
+
+# Last, when every rule is there.
+for each in workflow.rules:
+    name_params(each)

@@ -44,6 +44,7 @@ def of_all_plates(pattern):
     def files(wildcards):
         if PUBLISHED:
             return expand(pattern, plate=PUBLISHED_PLATES)
+        force_unfinished()
         plates = read_plates(checkpoints.list_plates.get().output.plates)
         return expand(pattern, plate=plates)
 

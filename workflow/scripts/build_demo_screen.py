@@ -10,6 +10,7 @@ import pandas as pd
 from paintassay.demo_plates import plate_layout, write_plate_maps
 from paintassay.demo_screen import write_plate
 from paintassay.logs import logged_to
+from paintassay.orphans import end_with_parent
 
 with logged_to(snakemake.log[0]):
     params = snakemake.params
@@ -26,6 +27,6 @@ with logged_to(snakemake.log[0]):
         width=params.width,
     )
     # Forked, because a spawned process would run this script once more.
-    with ProcessPoolExecutor(snakemake.threads, mp_context=get_context("fork")) as pool:
+    with ProcessPoolExecutor(snakemake.threads, get_context("fork"), end_with_parent) as pool:
         list(pool.map(draw, params.plates))
     write_plate_maps(folder, wells)

@@ -12,6 +12,7 @@ from chembl_structure_pipeline.standardizer import get_parent_mol
 from rdkit import Chem, rdBase
 
 from paintassay.errors import InputError, separator_hint
+from paintassay.orphans import end_with_parent
 from paintassay.tables import PROBLEMS, joined
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def standardise(smiles, workers=1):
     columns = ["smiles", "inchikey", "parent_smiles", "parent_inchikey", "problem", "detail"]
     rows = []
     # Forked, because a spawned process would run the calling script once more.
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+    with ProcessPoolExecutor(workers, get_context("fork"), end_with_parent) as pool:
         for done in pool.map(_standardise_all, tasks):
             rows += done
             log.info("standardised %d of %d molecules", len(rows), len(values))

@@ -19,6 +19,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from paintassay.errors import InputError
+from paintassay.orphans import end_with_parent
 from paintassay.training_state import TERMINATED
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
@@ -85,6 +86,7 @@ def run_on_devices(function, devices, *arguments):
 
 
 def _worker(function, devices, records, errors, arguments):
+    end_with_parent()
     rank, world = int(os.environ["RANK"]), len(devices)
     root = logging.getLogger()
     root.setLevel(logging.INFO if rank == 0 else logging.WARNING)

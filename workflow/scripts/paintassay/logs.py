@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from paintassay.errors import InputError
+from paintassay.files import NO_MORE, refusal
+from paintassay.orphans import alone
 
 
 @contextmanager
@@ -13,7 +15,8 @@ def logged_to(path):
     """Log everything that happens inside to a file, errors with their traceback.
 
     An `InputError` is the user's to mend: its message goes to the screen alone, the traceback
-    to the file. Either way the process ends with exit status 1.
+    to the file. So is a disk that is full or read-only. Either way the process ends with exit
+    status 1. While an earlier process of the same job is still at work, this waits.
 
     Parameters
     ----------
@@ -28,9 +31,12 @@ def logged_to(path):
     root.addHandler(to_file)
     logging.captureWarnings(True)
     try:
-        yield
+        with alone(path):
+            yield
     except Exception as error:
         logging.exception("failed")
+        if isinstance(error, OSError) and error.errno in NO_MORE:
+            error = refusal(error, error.filename or "a result")
         if isinstance(error, InputError):
             # The traceback is for us; what the user needs comes last, where people look.
             logging.error("%s", error)

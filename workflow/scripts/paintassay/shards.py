@@ -151,9 +151,6 @@ class ShardWriter:
                 f" {len(self._written)} are written; truncate to the written ones"
             )
         _write_all(self._file, memoryview(shard_header(self._shape)), 0)
-        # Network file systems report a full disk only now, and after a power cut a renamed file
-        # that was not synced can be empty: a finished name must mean finished pixels.
-        os.fsync(self._file.fileno())
 
 
 def _write_all(file, data, offset):

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -102,9 +101,6 @@ def save_state(folder, fingerprint, progress, model, optimiser):
         torch.save(state, temporary)
         with temporary.open("r+b") as file:
             file.write(hashlib.file_digest(file, "sha256").digest())
-            file.flush()
-            # After a power cut, a renamed file that was not synced can be empty.
-            os.fsync(file.fileno())
 
 
 def load_state(folder, fingerprint, epochs, model, optimiser):
@@ -131,9 +127,6 @@ def load_state(folder, fingerprint, epochs, model, optimiser):
         The file is damaged.
     """
     path = Path(folder) / NAME
-    # Left by a process that was killed while it wrote.
-    for part in path.parent.glob(f".{NAME}.*.part"):
-        part.unlink(missing_ok=True)
     if not path.exists():
         log.info("%s does not exist: starting with the first epoch", path)
         return None
