@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint bench pictures lock clean
+.PHONY: demo test test-long lint bench docs pictures lock clean
 
 ## demo: the whole workflow on the embedded demo screen, into results/demo
 demo: .venv/installed
@@ -35,6 +35,11 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/bench_reader.py
 	$(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_statistics.py
+
+## docs: the pages that are made from schemas
+docs: .venv/installed
+	$(BIN)/python docs/make_config.py
+	$(BIN)/python docs/make_outputs.py
 
 ## pictures: those of the documentation; needs Graphviz, Chromium and a demo that has run
 pictures: .venv/installed

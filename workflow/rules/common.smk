@@ -79,6 +79,6 @@ def record_run(outcome):
     outside = [path for path in read - made if not path.startswith(f"{RESULTS}/")]
     try:
         write_run_record(f"{RESULTS}/provenance.json", outcome, outside, plan)
-    except OSError as error:
+    except (OSError, InputError) as error:
         # A full disk has failed the run already; that is the error to be read.
         print(f"The record of this run could not be written: {error}", file=sys.stderr)
