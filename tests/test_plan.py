@@ -117,9 +117,9 @@ def test_nothing_is_fetched_that_the_target_does_not_need(tmp_path, target, mode
     assert "read_cells" not in jobs
 
 
-def own_screen(folder):
-    """A screen as large as the published one on this machine, and its configuration."""
-    plates = [str(number) for number in range(24_000, 24_406)]
+def own_screen(folder, plates=406):
+    """A screen on this machine, as large as the published one, and its configuration."""
+    plates = [str(24_000 + number) for number in range(plates)]
     for name in ("plates", "cells", "results/images"):
         (folder / name).mkdir(parents=True)
     for plate in plates:
@@ -144,6 +144,26 @@ def test_own_screen_of_that_size_is_planned_once_its_plates_are_listed(tmp_path)
     assert jobs == expected(406)
     assert jobs["total"] == 1798
     assert took < MOST_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("target", "last", "beyond"),
+    [
+        ("labels", "summarise_labels", ["read_wells", "make_splits"]),
+        ("images", "draw_plate", ["extract_activities", "make_splits"]),
+        ("dataset", "build_dataset", ["train_model"]),
+        ("models", "measure_costs", ["predict_views"]),
+        ("predictions", "average_predictions", ["score_predictions"]),
+        ("statistics", "compare_methods", ["build_report", "draw_comparison"]),
+        ("figures", "draw_examples", ["build_report"]),
+        ("report", "build_report", ["build_crate", "draw_comparison"]),
+        ("verify_shards", "check_shards", ["extract_activities", "draw_plate"]),
+    ],
+)
+def test_named_targets_run_what_they_need_and_no_more(tmp_path, target, last, beyond):
+    jobs, _, _ = plan(tmp_path, own_screen(tmp_path, plates=2), target)
+    assert last in jobs
+    assert not set(beyond) & set(jobs)
 
 
 def test_own_copy_of_the_images_can_go_with_published_single_cells(tmp_path):
