@@ -4,7 +4,10 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint bench docs pictures lock clean
+.PHONY: install demo test test-long lint bench docs pictures lock clean
+
+## install: what the others need, into .venv
+install: .venv/installed
 
 ## demo: the whole workflow on the embedded demo screen, into results/demo
 demo: .venv/installed
