@@ -384,7 +384,7 @@ def test_what_is_no_fault_of_the_disk_stays_as_it_is(tmp_path):
     ("target", "lost", "left_kb"),
     [
         (RESULTS / "images" / "shards" / "DEMO1.npy", [RESULTS / "images" / "shards"], 2000),
-        (WEIGHTS, [WEIGHTS, STATE], 4000),
+        pytest.param(WEIGHTS, [WEIGHTS, STATE], 4000, marks=pytest.mark.long),
     ],
     ids=["shard", "training"],
 )
@@ -571,6 +571,7 @@ def test_param_that_takes_the_value_of_another_is_noticed(finished):
     assert not {"vote_comments", "average_pchembl"} & jobs_of(planned)
 
 
+@pytest.mark.long
 def test_training_of_older_code_does_not_go_on(finished):
     model = finished / "workflow" / "scripts" / "paintassay" / "models" / "gapnet.py"
     model.write_text(model.read_text() + "\n\nNEW = 1\n")

@@ -1,6 +1,5 @@
 """From the images of one plate to its shard: read, check, measure, scale to 8 bits, write."""
 
-import errno
 import logging
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,6 @@ log = logging.getLogger(__name__)
 # So many views, spread over the plate, vote on the size of its frame.
 VOTERS = 9
 FRAME_SIZE = "other frame size"
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class View(NamedTuple):
@@ -122,27 +120,18 @@ def convert_plate(
         def convert(view):
             return _convert_view(view, read, frame, clip_percent, maximum, check_tags, illumination)
 
-        try:
-            with new_shard(shard_path, (len(views), len(channels), *frame)) as write:
-                kept, lost = [], []
-                for done in _in_order(pool, convert, views, 2 * threads):
-                    if done.problem:
-                        log.warning("lost %s %s site %d: %s: %s", *done.view[:3], *done.problem[2:])
-                        lost.append(done)
-                    else:
-                        digest = write(len(kept), done.pixels)
-                        # The pixels are in the file: nothing here may hold them.
-                        kept.append((done._replace(pixels=None), digest))
-                _check_losses(lost, kept, max_lost)
-                write.truncate(len(kept))
-        except OSError as error:
-            if error.errno not in DISK_FULL:
-                raise
-            raise InputError(
-                shard_path,
-                "the disk is full",
-                f"it needs {len(views) * len(channels) * frame[0] * frame[1] / 1e9:.2f} GB there",
-            ) from error
+        with new_shard(shard_path, (len(views), len(channels), *frame)) as write:
+            kept, lost = [], []
+            for done in _in_order(pool, convert, views, 2 * threads):
+                if done.problem:
+                    log.warning("lost %s %s site %d: %s: %s", *done.view[:3], *done.problem[2:])
+                    lost.append(done)
+                else:
+                    digest = write(len(kept), done.pixels)
+                    # The pixels are in the file: nothing here may hold them.
+                    kept.append((done._replace(pixels=None), digest))
+            _check_losses(lost, kept, max_lost)
+            write.truncate(len(kept))
     _report_disagreements(kept)
     return _views_table(kept, channels, shard_path), _lost_table(lost), _quality_table(kept)
 
