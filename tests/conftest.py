@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pandas as pd
 import pytest
+import scipy.io
 import torch
 import yaml
 from moto.server import ThreadedMotoServer
@@ -41,6 +42,20 @@ def shared_data():
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def published_labels(shared_data):
+    """The published label matrix: its entries and the InChIKeys of all its rows.
+
+    An entry has inchikey, assay_id, label (+1, -1) and position, the number of its column.
+    """
+    folder = shared_data / "hti-cnn"
+    matrix = scipy.io.mmread(folder / "label-matrix.mtx").tocoo()
+    keys = pd.read_csv(folder / "row-compound-index.csv")["INCHIKEY"].to_numpy()
+    assays = pd.read_csv(folder / "column-assay-index.csv")["ASSAY_ID"].to_numpy()
+    labels = {"inchikey": keys[matrix.row], "assay_id": assays[matrix.col], "label": matrix.data}
+    return pd.DataFrame(labels | {"position": matrix.col}), keys
 
 
 def make_chembl(path, activities, release=31, hierarchy=None):

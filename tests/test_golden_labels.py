@@ -22,16 +22,11 @@ NO_VERDICT = ["inconclusive", "Not Determined", "35.2", "Dose-dependent effect",
 
 
 @pytest.fixture(scope="module")
-def published(shared_data):
+def published(published_labels):
     """Published labels of the comment columns: inchikey, assay_id, label."""
-    folder = shared_data / "hti-cnn"
-    matrix = scipy.io.mmread(folder / "label-matrix.mtx").tocoo()
-    keys = pd.read_csv(folder / "row-compound-index.csv")["INCHIKEY"].to_numpy()
-    assays = pd.read_csv(folder / "column-assay-index.csv")["ASSAY_ID"].to_numpy()
-    labels = pd.DataFrame(
-        {"inchikey": keys[matrix.row], "assay_id": assays[matrix.col], "label": matrix.data}
-    )
-    return labels[matrix.col >= THRESHOLD_COLUMNS].reset_index(drop=True), keys
+    labels, keys = published_labels
+    comments = labels[labels["position"] >= THRESHOLD_COLUMNS].reset_index(drop=True)
+    return comments.drop(columns="position"), keys
 
 
 def comments_behind(labels, keys, rng):

@@ -15,7 +15,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.io
 import tifffile
 import yaml
 from conftest import OWN_LIBRARY, ROOT, make_chembl, snakemake
@@ -68,19 +67,12 @@ def wells(shared_data):
 
 
 @pytest.fixture(scope="module")
-def published(shared_data):
+def published(published_labels):
     """All 55,542 published labels: inchikey, assay_id, threshold (missing: comments), label."""
-    folder = shared_data / "hti-cnn"
-    matrix = scipy.io.mmread(folder / "label-matrix.mtx").tocoo()
-    keys = pd.read_csv(folder / "row-compound-index.csv")["INCHIKEY"].to_numpy()
-    assays = pd.read_csv(folder / "column-assay-index.csv")["ASSAY_ID"].to_numpy()
+    labels, _ = published_labels
     threshold_of = {number: each for each, numbers in THRESHOLDS.items() for number in numbers}
-    labels = pd.DataFrame(
-        {"inchikey": keys[matrix.row], "assay_id": assays[matrix.col], "label": matrix.data}
-    )
-    labels["threshold"] = pd.Series(matrix.col).map(threshold_of)
     assert len(labels) == 55_542
-    return labels
+    return labels.assign(threshold=labels["position"].map(threshold_of)).drop(columns="position")
 
 
 @pytest.fixture(scope="module")
