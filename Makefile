@@ -61,5 +61,7 @@ clean:
 
 .venv/installed: requirements.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	# Modules are compiled when they are first used: most never are.
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check \
+		-r requirements.txt
 	touch $@
