@@ -1,8 +1,5 @@
 # Where the data lie: those of the configuration, and the published ones where it names none.
 
-import re
-
-from paintassay.chembl_release import release_name
 from paintassay.model_files import model_files, model_input
 from paintassay.sources import read_plates, read_sources
 

@@ -4,6 +4,10 @@
 # in:  workflow/resources/data_sources.csv, workflow/resources/plate_maps.sha256; the network
 # out: {results}/sources/, {results}/chembl/chembl_NN.db, {results}/chembl/download.json
 
+import re
+
+from paintassay.chembl_release import release_name
+
 # The published tables that are fetched whole, and the source of each.
 TABLE_SOURCES = {"chemical_annotations.csv": "library", "profiles.tar.gz": "profiles"}
 
