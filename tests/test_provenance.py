@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import yaml
 from conftest import DEMO, OWN_LIBRARY, ROOT, snakemake
@@ -10,7 +11,7 @@ from rocrate.rocrate import ROCrate
 
 from paintassay import __version__
 from paintassay.crate import DESCRIPTIONS, MEDIA_TYPES
-from paintassay.run_record import LARGEST_SUMMED_BYTES, describe_input
+from paintassay.run_record import describe_inputs
 
 
 def checksum(path):
@@ -70,17 +71,22 @@ def test_record_of_the_demo_names_the_devices(demo):
     assert record["hardware"]["trained_on"]
 
 
-def test_inputs_too_large_to_read_are_only_measured(tmp_path):
-    with (tmp_path / "large").open("wb") as file:
-        file.truncate(LARGEST_SUMMED_BYTES + 1)
-    (tmp_path / "small").write_bytes(b"abc")
-    large, small = (describe_input(tmp_path / name) for name in ("large", "small"))
-    assert large["bytes"] == LARGEST_SUMMED_BYTES + 1
-    assert large["sha256"] is None
+def test_inputs_are_summed_up_from_the_smallest_on(tmp_path):
+    """As far as the budget goes; folders and what is absent have neither size nor checksum."""
+    contents = {"a_large": b"x" * 100, "middle": b"y" * 50, "small": b"abc"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    paths = [str(tmp_path / name) for name in [*contents, "folder", "nowhere"]]
+    found = {Path(each["path"]).name: each for each in describe_inputs(paths, budget=60)}
+    assert list(found) == ["a_large", "folder", "middle", "nowhere", "small"]
+    sizes = {name: each["bytes"] for name, each in found.items()}
+    assert sizes == {"a_large": 100, "folder": None, "middle": 50, "nowhere": None, "small": 3}
+    summed = {name for name, each in found.items() if each["sha256"]}
+    assert summed == {"middle", "small"}
     # FIPS 180-4, first example of SHA-256.
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert small["sha256"] == expected
-    assert describe_input(tmp_path) == {"path": str(tmp_path), "bytes": None, "sha256": None}
+    assert found["small"]["sha256"] == expected
 
 
 def test_crate_describes_the_files_that_are_there(demo):

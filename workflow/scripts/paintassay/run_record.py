@@ -16,8 +16,8 @@ import psutil
 from paintassay import __version__
 from paintassay.files import read_json, sha256, write_json
 
-# Larger inputs (raw images, a ChEMBL dump) would be read for hours only to be summed up.
-LARGEST_SUMMED_BYTES = 1 << 26
+# More (raw images, a ChEMBL dump) would be read for hours only to be summed up, after every run.
+SUMMED_BYTES = 1 << 30
 
 
 def write_run_record(path, outcome, inputs, plan):
@@ -44,31 +44,37 @@ def write_run_record(path, outcome, inputs, plan):
         "paintassay": __version__,
         **plan,
         "chembl": read_json(source) if source.exists() else None,
-        "inputs": [describe_input(each) for each in sorted(set(inputs))],
+        "inputs": describe_inputs(set(inputs)),
         "software": installed_software(),
         "hardware": hardware() | {"trained_on": training_devices(results / "models")},
     }
     write_json(record, path)
 
 
-def describe_input(path):
-    """Size and checksum of an input.
+def describe_inputs(paths, budget=SUMMED_BYTES):
+    """Sizes and checksums of inputs.
 
     Parameters
     ----------
-    path : str
-        A file, a folder, or what is not there.
+    paths : collection of str
+        Files, folders, or what is not there.
+    budget : int
+        Bytes that may be read. The smallest files are taken first.
 
     Returns
     -------
-    dict
-        path, bytes (None of a folder and of what is not there) and sha256 (None besides where the
-        file is larger than `LARGEST_SUMMED_BYTES`).
+    list of dict
+        By path: path, bytes (None of a folder and of what is not there) and sha256 (None besides
+        where the budget did not suffice).
     """
-    place = Path(path)
-    size = place.stat().st_size if place.is_file() else None
-    small = size is not None and size <= LARGEST_SUMMED_BYTES
-    return {"path": str(path), "bytes": size, "sha256": sha256(place) if small else None}
+    described = []
+    files = {path: Path(path).stat().st_size for path in paths if Path(path).is_file()}
+    for path in sorted(files, key=lambda path: (files[path], path)):
+        budget -= files[path]
+        digest = sha256(path) if budget >= 0 else None
+        described.append({"path": path, "bytes": files[path], "sha256": digest})
+    others = [{"path": path, "bytes": None, "sha256": None} for path in set(paths) - set(files)]
+    return sorted(described + others, key=lambda each: each["path"])
 
 
 def installed_software():
