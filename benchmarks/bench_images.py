@@ -80,7 +80,7 @@ def plate_index(folder, zipped):
 # Each gives the number of views, the seconds, and where comparable the digest of all pixels.
 def convert(folder, out, zipped=False, quality=True, threads=1):
     """The workflow's own, quality measured too."""
-    from paintassay import convert as conversion
+    from paintassay.images import convert as conversion
 
     if not quality:
         conversion.measure_plane = lambda pixels, maximum: {}

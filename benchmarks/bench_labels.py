@@ -54,8 +54,9 @@ def extract(dump, library, folder):
     """The workflow's own: both tables, written as Parquet."""
     import pyarrow.parquet as pq
 
-    from paintassay.chembl_sqlite import extract_activities
-    from paintassay.tables import ACTIVITIES, MATCHES, write_parquet
+    from paintassay.chembl.dump import extract_activities
+    from paintassay.chembl.tables import ACTIVITIES, MATCHES
+    from paintassay.core.tables import write_parquet
 
     compounds = pq.read_table(library).to_pandas()
     began = time.perf_counter()
@@ -107,11 +108,11 @@ def in_list(dump, library, folder):
 
 def standardise_keys(smiles_json):
     """The workflow's own: key, canonical SMILES, parent and problem of each molecule."""
-    from paintassay.compounds import standardise
+    from paintassay.compounds.library import standardise_structures
 
     smiles = json.loads(Path(smiles_json).read_text())
     began = time.perf_counter()
-    table = standardise(smiles, workers=1)
+    table = standardise_structures(smiles, workers=1)
     return int(table["inchikey"].notna().sum()), time.perf_counter() - began
 
 

@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 from reporting import figure_table, write_figures
 
-from paintassay.export_npz import export_views
-from paintassay.shards import new_shard, verify_manifest
-from paintassay.views import Views
+from paintassay.images.npz import export_views
+from paintassay.images.shards import new_shard, verify_manifest
+from paintassay.images.views import Views
 
 TURNS, COLD_TURNS = 28, 5
 SHAPE = (5, 520, 696)

@@ -30,13 +30,15 @@ import pandas as pd
 from reporting import figure_table, write_figures
 from sklearn.metrics import roc_auc_score
 
-from paintassay.methods import read_model
-from paintassay.metrics import task_auc
-from paintassay.prediction_tables import prediction_table
-from paintassay.run_metrics import score_runs
-from paintassay.samples import Labels
-from paintassay.statistics import adjust_pvalues, bootstrap_auc, compare_rocs, wilcoxon_pairs
-from paintassay.tables import write_parquet
+from paintassay.core.tables import write_parquet
+from paintassay.labels.reading import Labels
+from paintassay.metrics.bootstrap import bootstrap_auc
+from paintassay.metrics.measures import task_auc
+from paintassay.metrics.paired import adjust_pvalues, wilcoxon_pairs
+from paintassay.metrics.roc import compare_rocs
+from paintassay.predictions.tables import prediction_table
+from paintassay.statistics.methods import read_model
+from paintassay.statistics.scoring import score_runs
 
 METHODS = ("resnet", "densenet", "gapnet", "milnet", "mcnn", "sccnn", "fnn")
 TASKS, COMPOUNDS = 209, 2115

@@ -27,11 +27,11 @@ import yaml
 from bench_reader import SHAPE, write_shards
 from reporting import write_figures
 
-from paintassay import training
-from paintassay.batches import feed
-from paintassay.devices import choose_devices, device_name
-from paintassay.models import build_model
-from paintassay.samples import view_samples
+from paintassay.models._registry import build_model
+from paintassay.training import train
+from paintassay.training.batches import feed
+from paintassay.training.gpus import choose_devices, device_name
+from paintassay.training.samples import view_samples
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = 209
@@ -70,7 +70,7 @@ def settings_of(model, **changes):
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())["models"][model]
     names = ("learning_rate", "momentum", "weight_decay", "batch_size", "epochs")
     given = {name: config[name] for name in names} | {"threads": THREADS}
-    return training.Settings(**given | changes)
+    return train.Settings(**given | changes)
 
 
 def repeated(manifest, views):
@@ -89,14 +89,14 @@ def epochs(name, settings, manifest, folder, device, state):
     few = view_samples(manifest.iloc[:1], folder)
     torch.manual_seed(0)
     model = build_model(name, SHAPE[0], TASKS, *SHAPE[1:])
-    history = training.train(
+    history = train.train(
         model, samples, few, labels, labels[:1], settings, device, state, fingerprint=""
     )
     return [row["samples"] / row["training_seconds"] for row in history.timing]
 
 
 def resident_feed(manifest, folder, batch_size, device):
-    """Stands in for `batches.feed`: one batch that lies on the device, again and again."""
+    """Stands in for `training.batches.feed`: one batch that lies on the device, again and again."""
     samples = view_samples(repeated(manifest, batch_size), folder)
     pixels = np.empty((batch_size, *samples.shape), samples.dtype)
     samples.read(range(batch_size), pixels)
@@ -114,12 +114,12 @@ def fed_and_resident(manifest, folder, batch_size, steps, device):
     sources = feed, resident_feed(manifest, folder, batch_size, device)
     settings = settings_of("gapnet", batch_size=batch_size, epochs=2 + 2 * TURNS)
     calls = count()
-    training.feed = lambda *given: sources[next(calls) % 2](*given)
+    train.feed = lambda *given: sources[next(calls) % 2](*given)
     with tempfile.TemporaryDirectory(dir=folder) as state:
         speeds = epochs(
             "gapnet", settings, repeated(manifest, batch_size * steps), folder, device, state
         )
-    training.feed = feed
+    train.feed = feed
     # The first two warm up.
     return speeds[2::2], speeds[3::2]
 
@@ -160,7 +160,7 @@ def reading(manifest, folder, batch_size, device):
 def by_variant(manifest, folder, batch_size, steps, device):
     """GapNet's seconds a step in each round by variant, from a resident batch."""
     seconds = {name: [] for name in VARIANTS}
-    training.feed = resident_feed(manifest, folder, batch_size, device)
+    train.feed = resident_feed(manifest, folder, batch_size, device)
     for _ in range(ROUNDS):
         for name, changes in VARIANTS.items():
             settings = settings_of("gapnet", batch_size=batch_size, epochs=4, **changes)
@@ -169,7 +169,7 @@ def by_variant(manifest, folder, batch_size, steps, device):
                 speeds = epochs("gapnet", settings, rows, folder, device, state)
             # The first warms up, and compiles.
             seconds[name].append(batch_size / statistics.median(speeds[1:]))
-    training.feed = feed
+    train.feed = feed
     return seconds
 
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/scripts"))
 
-from paintassay.files import atomic_path
+from paintassay.core.files import atomic_path
 
 ROOT = Path(__file__).resolve().parents[1]
 log = logging.getLogger(__name__)

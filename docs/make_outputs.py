@@ -6,26 +6,52 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from paintassay import (  # noqa: E402
-    architectures,
-    comparison_tables,
-    costs,
-    dataset,
-    features,
-    figure_tables,
-    image_tables,
-    prediction_tables,
-    single_cells,
-    tables,
-    training_job,
+from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.compounds.tables import COMPOUNDS, DUPLICATES, LIBRARY, PROBLEMS
+from paintassay.dataset.tables import (
+    CELLS,
+    COMPOUNDS_WITHOUT_IMAGES,
+    FEATURE_WELLS,
+    IMAGES_WITHOUT_LABELS,
+    LOST_CELLS,
+    PARTS,
+    PROFILE_PROBLEMS,
+    SPLITS,
+    dataset_schema,
 )
+from paintassay.images.tables import (
+    LOST_VIEWS,
+    PLATE_INDEX,
+    PLATED_WELLS,
+    PLATES,
+    QUALITY,
+    UNMATCHED,
+    views_schema,
+)
+from paintassay.labels.tables import (
+    ASSAYS,
+    COMMENT_LABELS,
+    COMMENT_TIES,
+    CONFLICTS,
+    DROPPED_ASSAYS,
+    DROPPED_COMPOUNDS,
+    LABELS,
+    MATRIX_COMPOUNDS,
+    PCHEMBL_LABELS,
+    PCHEMBL_MEANS,
+    UNKNOWN_COMMENTS,
+)
+from paintassay.predictions import tables as prediction_tables
+from paintassay.report.figures import tables as figure_tables
+from paintassay.statistics import tables as statistics_tables
+from paintassay.training.tables import ARCHITECTURES, COSTS, TIMING
 
 INTRODUCTION = """# Outputs
 
 Everything lies under the folder that `results` names. Tables are Parquet where programs read
 them and CSV where people do; each column's meaning also travels inside the Parquet files. This
 page is made by `python docs/make_outputs.py` from the schemas in
-`workflow/scripts/paintassay/tables.py`.
+the modules `tables` of `workflow/scripts/paintassay/`.
 
 Beside the tables:
 
@@ -67,57 +93,57 @@ Beside the tables:
 BRAY = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 
 TABLES = {
-    "compounds/library.parquet": tables.LIBRARY,
-    "compounds/compounds.parquet": tables.COMPOUNDS,
-    "compounds/problems.csv": tables.PROBLEMS,
-    "compounds/duplicates.csv": tables.DUPLICATES,
-    "chembl/matches.parquet": tables.MATCHES,
-    "chembl/activities.parquet": tables.ACTIVITIES,
-    "labels/pchembl_means.parquet": tables.PCHEMBL_MEANS,
-    "labels/pchembl_labels.parquet": tables.PCHEMBL_LABELS,
-    "labels/comment_labels.parquet": tables.COMMENT_LABELS,
-    "labels/comment_ties.csv": tables.COMMENT_TIES,
-    "labels/unknown_comments.csv": tables.UNKNOWN_COMMENTS,
-    "labels/label_matrix.parquet": tables.LABELS,
-    "labels/compounds.csv": tables.MATRIX_COMPOUNDS,
-    "labels/assays.csv": tables.ASSAYS,
-    "labels/dropped_assays.csv": tables.DROPPED_ASSAYS,
-    "labels/dropped_compounds.csv": tables.DROPPED_COMPOUNDS,
-    "labels/conflicts.csv": tables.CONFLICTS,
-    "images/plates.csv": image_tables.PLATES,
-    "images/wells.parquet": image_tables.PLATED_WELLS,
-    "images/unmatched_compound_ids.csv": image_tables.UNMATCHED,
-    "images/index/<plate>.parquet": image_tables.PLATE_INDEX,
-    "images/index/<plate>.lost.csv": image_tables.LOST_VIEWS,
-    "images/plates/<plate>.views.parquet": image_tables.views_schema(BRAY),
-    "images/plates/<plate>.lost.csv": image_tables.LOST_VIEWS,
-    "images/plates/<plate>.quality.parquet": image_tables.QUALITY,
-    "images/views.parquet": image_tables.views_schema(BRAY),
-    "images/lost_views.csv": image_tables.LOST_VIEWS,
-    "images/missing.csv": image_tables.LOST_VIEWS,
-    "images/quality.parquet": image_tables.QUALITY,
-    "dataset/views.parquet": dataset.dataset_schema(BRAY, 3),
-    "dataset/splits.parquet": image_tables.SPLITS,
-    "dataset/parts.csv": dataset.PARTS,
-    "dataset/compounds_without_images.csv": dataset.COMPOUNDS_WITHOUT_IMAGES,
-    "dataset/images_without_labels.csv": dataset.IMAGES_WITHOUT_LABELS,
-    "dataset/cells/<plate>.parquet": image_tables.CELLS,
-    "dataset/cells/<plate>.lost.csv": single_cells.LOST_CELLS,
-    "dataset/feature_wells.parquet": image_tables.FEATURE_WELLS,
-    "dataset/feature_problems.csv": features.PROFILE_PROBLEMS,
+    "compounds/library.parquet": LIBRARY,
+    "compounds/compounds.parquet": COMPOUNDS,
+    "compounds/problems.csv": PROBLEMS,
+    "compounds/duplicates.csv": DUPLICATES,
+    "chembl/matches.parquet": MATCHES,
+    "chembl/activities.parquet": ACTIVITIES,
+    "labels/pchembl_means.parquet": PCHEMBL_MEANS,
+    "labels/pchembl_labels.parquet": PCHEMBL_LABELS,
+    "labels/comment_labels.parquet": COMMENT_LABELS,
+    "labels/comment_ties.csv": COMMENT_TIES,
+    "labels/unknown_comments.csv": UNKNOWN_COMMENTS,
+    "labels/label_matrix.parquet": LABELS,
+    "labels/compounds.csv": MATRIX_COMPOUNDS,
+    "labels/assays.csv": ASSAYS,
+    "labels/dropped_assays.csv": DROPPED_ASSAYS,
+    "labels/dropped_compounds.csv": DROPPED_COMPOUNDS,
+    "labels/conflicts.csv": CONFLICTS,
+    "images/plates.csv": PLATES,
+    "images/wells.parquet": PLATED_WELLS,
+    "images/unmatched_compound_ids.csv": UNMATCHED,
+    "images/index/<plate>.parquet": PLATE_INDEX,
+    "images/index/<plate>.lost.csv": LOST_VIEWS,
+    "images/plates/<plate>.views.parquet": views_schema(BRAY),
+    "images/plates/<plate>.lost.csv": LOST_VIEWS,
+    "images/plates/<plate>.quality.parquet": QUALITY,
+    "images/views.parquet": views_schema(BRAY),
+    "images/lost_views.csv": LOST_VIEWS,
+    "images/missing.csv": LOST_VIEWS,
+    "images/quality.parquet": QUALITY,
+    "dataset/views.parquet": dataset_schema(views_schema(BRAY), 3),
+    "dataset/splits.parquet": SPLITS,
+    "dataset/parts.csv": PARTS,
+    "dataset/compounds_without_images.csv": COMPOUNDS_WITHOUT_IMAGES,
+    "dataset/images_without_labels.csv": IMAGES_WITHOUT_LABELS,
+    "dataset/cells/<plate>.parquet": CELLS,
+    "dataset/cells/<plate>.lost.csv": LOST_CELLS,
+    "dataset/feature_wells.parquet": FEATURE_WELLS,
+    "dataset/feature_problems.csv": PROFILE_PROBLEMS,
 }
 
 NETWORK = "<model>/split_<split>/replicate_<replicate>"
 TASK = "<column of the label matrix>"
 
 TABLES |= {
-    f"models/{NETWORK}/timing.csv": training_job.TIMING,
-    "models/costs.csv": costs.COSTS,
-    **{f"statistics/{name}": schema for name, schema in comparison_tables.FILES.items()},
+    f"models/{NETWORK}/timing.csv": TIMING,
+    "models/costs.csv": COSTS,
+    **{f"statistics/{name}": schema for name, schema in statistics_tables.FILES.items()},
     **{f"statistics/figures/{name}": schema for name, schema in figure_tables.FILES.items()},
-    "statistics/figures/s5.csv": architectures.ARCHITECTURES,
-    "statistics/methods/<method>/metrics.parquet": comparison_tables.METRICS,
-    "statistics/methods/<method>/excluded.csv": comparison_tables.EXCLUDED,
+    "statistics/figures/s5.csv": ARCHITECTURES,
+    "statistics/methods/<method>/metrics.parquet": statistics_tables.METRICS,
+    "statistics/methods/<method>/excluded.csv": statistics_tables.EXCLUDED,
 }
 for _name, (_description, _keys, _meaning) in prediction_tables.FILES.items():
     _folder = NETWORK if _name == "views" else "<model>/split_<split>"

@@ -15,7 +15,7 @@ import torch
 import yaml
 from moto.server import ThreadedMotoServer
 
-from paintassay.chembl_schema import create_database
+from paintassay.demo.chembl_database import create_database
 
 ROOT = Path(__file__).parents[1]
 DEMO = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())

@@ -5,7 +5,7 @@ import signal
 
 from torch import distributed
 
-from paintassay.errors import InputError
+from paintassay.core.errors import InputError
 
 
 def fail(device, rank, world, how):

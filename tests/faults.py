@@ -16,7 +16,7 @@ import torch
 import yaml
 from conftest import WORKFLOW
 
-from paintassay.training_state import DIGEST_BYTES
+from paintassay.training.state import DIGEST_BYTES
 
 ENDED = 60
 KINDS = ("job", "snakemake", "all")

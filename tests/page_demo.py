@@ -5,10 +5,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from paintassay.method_style import METHOD_NAMES
-from paintassay.metrics import task_auc
-from paintassay.quality import well_names
-from paintassay.statistics import adjust_pvalues, bootstrap_auc, compare_rocs, wilcoxon_pairs
+from paintassay.drawing.style import METHOD_NAMES
+from paintassay.images.wells import well_names
+from paintassay.metrics.bootstrap import bootstrap_auc
+from paintassay.metrics.measures import task_auc
+from paintassay.metrics.paired import adjust_pvalues, wilcoxon_pairs
+from paintassay.metrics.roc import compare_rocs
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 HOSTILE = "</script><img src=x onerror=\"document.title='hit'\"> & <b>bold</b> {{ 7 * 7 }}"

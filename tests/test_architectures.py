@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from paintassay.architectures import ARCHITECTURES, layer_table
-from paintassay.models import build_model
-from paintassay.tables import conform
+from paintassay.core.tables import conform
+from paintassay.models._registry import build_model
+from paintassay.training.description import layer_table
+from paintassay.training.tables import ARCHITECTURES
 
 
 # Parameters: Hofmarcher et al. 2019, Table 3.

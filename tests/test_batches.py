@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from test_samples import make_cells
 from test_views import make_screen
 
-from paintassay.batches import epoch_batches, feed
-from paintassay.features import standardise_wells
-from paintassay.samples import Samples, cell_samples, feature_samples, view_samples
+from paintassay.dataset.profiles import standardise_wells
+from paintassay.training.batches import epoch_batches, feed
+from paintassay.training.samples import Samples, cell_samples, feature_samples, view_samples
 
 COUNTS, SIZES, SEEDS = st.integers(0, 300), st.integers(1, 40), st.integers(0, 2**32)
 

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import pytest
 from download_stub import running_site
 
-from paintassay import chembl_retrieve, downloads
-from paintassay.errors import InputError
+from paintassay.chembl import downloads
+from paintassay.chembl import retrieve as chembl_retrieve
+from paintassay.core.errors import InputError
 
 FOLDER, NAME = "/chembl_24_1", "chembl_24_1_sqlite.tar.gz"
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
-from paintassay.chembl_schema import create_database
+from paintassay.demo.chembl_database import create_database
 
 with warnings.catch_warnings():
     # The package warns about its top level even where a release is imported by name.

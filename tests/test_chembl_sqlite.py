@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from conftest import make_chembl
 
-from paintassay import tables
-from paintassay.chembl_sqlite import extract_activities
-from paintassay.errors import InputError
+from paintassay.chembl import tables
+from paintassay.chembl.dump import extract_activities
+from paintassay.core.errors import InputError
 
 
 def key(block, stereo="UHFFFAOYSA"):

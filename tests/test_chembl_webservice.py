@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 from chembl_stub import ChemblStub, Fault
 
-from paintassay import chembl_webservice
-from paintassay.chembl_schema import create_database
-from paintassay.chembl_sqlite import extract_activities
-from paintassay.chembl_webservice import fetch_compounds, join_chunks, service_release
-from paintassay.errors import InputError
+from paintassay.chembl import webservice
+from paintassay.chembl.dump import extract_activities
+from paintassay.chembl.webservice import fetch_compounds, join_chunks, service_release
+from paintassay.core.errors import InputError
+from paintassay.demo.chembl_database import create_database
 
 SCHEMA = Path(__file__).parents[1] / "workflow" / "resources" / "chembl_schema.sql"
 
@@ -130,9 +130,9 @@ def database(tmp_path_factory):
 def waits(monkeypatch):
     """Waits are noted, not waited; batches are small enough for there to be several."""
     waited = []
-    monkeypatch.setattr(chembl_webservice.time, "sleep", waited.append)
-    monkeypatch.setattr(chembl_webservice, "KEYS_PER_REQUEST", 5)
-    monkeypatch.setattr(chembl_webservice, "MOLECULES_PER_REQUEST", 3)
+    monkeypatch.setattr(webservice.time, "sleep", waited.append)
+    monkeypatch.setattr(webservice, "KEYS_PER_REQUEST", 5)
+    monkeypatch.setattr(webservice, "MOLECULES_PER_REQUEST", 3)
     return waited
 
 
@@ -230,7 +230,7 @@ def test_waits_grow_and_keep_to_retry_after(database, waits, monkeypatch):
         longest = min(2.0 * 2**number, 60)
         assert longest / 2 <= wait <= longest
     waits.clear()
-    monkeypatch.setattr(chembl_webservice, "FIRST_WAIT", 0)
+    monkeypatch.setattr(webservice, "FIRST_WAIT", 0)
     with ChemblStub(database, [Fault("429", 2, "status")]) as stub:
         service_release(stub.url)
     assert waits == [1, 1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paintassay.code_digest import code_digest
+from paintassay.plan.code_digest import code_digest
 
 SCRIPT = """
 from package import tools
@@ -68,7 +68,7 @@ def project(tmp_path):
 
 def digest(project):
     # Modules are remembered by path for the life of a process, which here changes them.
-    from paintassay import code_digest as module
+    from paintassay.plan import code_digest as module
 
     module._take_apart.cache_clear()
     return code_digest(project / "script.py", project / "package")

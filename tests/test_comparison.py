@@ -13,16 +13,21 @@ from conftest import ROOT
 from scipy import stats
 from sklearn import metrics as reference
 
-from paintassay import comparison_tables, image_tables, tables
-from paintassay.comparison import compare, median_runs, summarise_methods, task_table
-from paintassay.errors import InputError
-from paintassay.method_tests import INTERVALS, roc_corners, roc_table, wilcoxon_table
-from paintassay.methods import Part, Predictions, parts_by_run
-from paintassay.prediction_tables import prediction_table
-from paintassay.run_metrics import score_runs
-from paintassay.samples import Labels, read_labels
-from paintassay.statistics import bootstrap_auc, compare_rocs
-from paintassay.tables import read_csv, read_parquet, write_csv, write_parquet
+from paintassay.compounds.tables import COMPOUNDS as COMPOUNDS_TABLE
+from paintassay.core import tables
+from paintassay.core.errors import InputError
+from paintassay.core.tables import read_csv, read_parquet, write_csv, write_parquet
+from paintassay.dataset import tables as image_tables
+from paintassay.labels.reading import Labels, read_labels
+from paintassay.labels.tables import ASSAYS, LABELS
+from paintassay.metrics.bootstrap import bootstrap_auc
+from paintassay.metrics.roc import compare_rocs
+from paintassay.predictions.tables import prediction_table
+from paintassay.statistics import tables as comparison_tables
+from paintassay.statistics.compare import compare, median_runs, summarise_methods, task_table
+from paintassay.statistics.methods import Part, Predictions, parts_by_run
+from paintassay.statistics.scoring import score_runs
+from paintassay.statistics.tests import INTERVALS, roc_corners, roc_table, wilcoxon_table
 
 TASKS = [f"CHEMBL{number}|comment" for number in range(1, 9)]
 COMPOUNDS = 60
@@ -58,20 +63,18 @@ def write_labels(folder, random):
     values[np.isin(keys, test), -1] = -1
     row, column = np.nonzero(values)
     labels = {"inchikey": np.array(keys)[row], "column": np.array(TASKS)[column]}
-    assays = pd.DataFrame(dict.fromkeys(tables.ASSAYS.names), index=range(len(TASKS)))
+    assays = pd.DataFrame(dict.fromkeys(ASSAYS.names), index=range(len(TASKS)))
     assays = assays.assign(COLUMN=TASKS, ASSAY_CHEMBL_ID="", KIND="comment", ACTIVES=1, INACTIVES=1)
-    library = pd.DataFrame(dict.fromkeys(tables.COMPOUNDS.names), index=range(COMPOUNDS))
+    library = pd.DataFrame(dict.fromkeys(COMPOUNDS_TABLE.names), index=range(COMPOUNDS))
     library = library.assign(inchikey=keys, first_block="")
     for name in ("compound_ids", "library_rows"):
         library[name] = [[]] * COMPOUNDS
     files = {name: folder / f"{name}.parquet" for name in ("labels", "splits", "library")}
     files["assays"] = folder / "assays.csv"
-    write_parquet(
-        pd.DataFrame(labels).assign(label=values[row, column]), files["labels"], tables.LABELS
-    )
+    write_parquet(pd.DataFrame(labels).assign(label=values[row, column]), files["labels"], LABELS)
     write_parquet(splits, files["splits"], image_tables.SPLITS)
-    write_parquet(library, files["library"], tables.COMPOUNDS)
-    write_csv(assays, files["assays"], tables.ASSAYS)
+    write_parquet(library, files["library"], COMPOUNDS_TABLE)
+    write_csv(assays, files["assays"], ASSAYS)
     return files, splits, pd.DataFrame(values, keys, TASKS)
 
 

@@ -12,13 +12,13 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from scipy.stats import spearmanr
 
-from paintassay import comparison_data, figure_tables
-from paintassay.comparison_figures import draw_distribution, draw_fig4, draw_s1
-from paintassay.figures import STYLE, save_figure
-from paintassay.method_style import METHOD_COLOURS
-from paintassay.panel_figures import draw_s2, draw_s3, draw_s6, draw_training_curves
-from paintassay.print_figures import fitted, text_width, wrapped
-from paintassay.tables import conform
+from paintassay.core.tables import conform
+from paintassay.drawing.print import fitted, text_width, wrapped
+from paintassay.drawing.style import METHOD_COLOURS, STYLE, save_figure
+from paintassay.report.figures import comparison_data
+from paintassay.report.figures import tables as figure_tables
+from paintassay.report.figures.comparison import draw_distribution, draw_fig4, draw_s1
+from paintassay.report.figures.panels import draw_s2, draw_s3, draw_s6, draw_training_curves
 
 ROC = ["first", "second", "split", "replicate", "task", "auc_first", "auc_second",
        "area_difference", "pvalue", "benjamini_hochberg"]  # fmt: skip

@@ -5,15 +5,16 @@ import gzip
 import pandas as pd
 import pytest
 
-from paintassay import tables
-from paintassay.compounds import (
+from paintassay.compounds.library import (
     assign_keys,
     count_library,
     join_duplicates,
     read_library,
-    standardise,
+    standardise_structures,
 )
-from paintassay.errors import InputError
+from paintassay.compounds.tables import COMPOUNDS
+from paintassay.core import tables
+from paintassay.core.errors import InputError
 
 ASPIRIN = "BSYNRYMUTXBXSQ-UHFFFAOYSA-N"
 L_ALANINE, D_ALANINE = "QNAYBMKLOCPYGJ-REOHCLBHSA-N", "QNAYBMKLOCPYGJ-UWTATZPHSA-N"
@@ -27,14 +28,14 @@ def library_of(*rows):
 
 
 def assign(library):
-    return assign_keys(library, standardise(library["smiles"]))
+    return assign_keys(library, standardise_structures(library["smiles"]))
 
 
 def test_real_smiles_give_their_inchikeys(shared_data):
     """18,850 compounds of the published library, keyed by another run of RDKit."""
     path = shared_data / "derived" / "broad_core_smiles_inchikey_hti.csv"
     library = read_library(path, "core", "smiles", None)
-    rows, problems = assign_keys(library, standardise(library["smiles"], workers=2))
+    rows, problems = assign_keys(library, standardise_structures(library["smiles"], workers=2))
     expected = pd.read_csv(path)["inchikey"]
     assert len(rows) == 18_850
     assert rows["inchikey"].isna().sum() == 24
@@ -47,7 +48,7 @@ def test_real_smiles_give_their_inchikeys(shared_data):
     compounds, duplicates = join_duplicates(rows)
     assert len(compounds) == expected.nunique() == 18_822
     assert duplicates["rows"].sum() - len(duplicates) == 18_826 - 18_822
-    tables.conform(compounds, tables.COMPOUNDS)
+    tables.conform(compounds, COMPOUNDS)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_real_smiles_give_their_inchikeys(shared_data):
     ],
 )
 def test_keys_and_parents(smiles, inchikey, parent):
-    row = standardise([smiles]).iloc[0]
+    row = standardise_structures([smiles]).iloc[0]
     assert (row["inchikey"], row["parent_inchikey"]) == (inchikey, parent)
     assert pd.isna(row["problem"])
 
@@ -82,7 +83,7 @@ def test_keys_and_parents(smiles, inchikey, parent):
 )
 def test_every_failure_has_its_reason(smiles, problem, detail):
     good = "CC(=O)Oc1ccccc1C(O)=O"
-    found = standardise([good, smiles, good])
+    found = standardise_structures([good, smiles, good])
     assert list(found["inchikey"].fillna("")) == [ASPIRIN, "", ASPIRIN]
     assert found["problem"][1] == problem
     assert detail is None or detail in found["detail"][1]
@@ -155,7 +156,9 @@ def test_ambiguous_and_missing_identifiers():
 
 def test_workers_do_not_change_the_result():
     smiles = ["CCO", "C1CC", "CC(=O)[O-].[Na+]", None] * 400
-    pd.testing.assert_frame_equal(standardise(smiles, workers=1), standardise(smiles, workers=3))
+    pd.testing.assert_frame_equal(
+        standardise_structures(smiles, workers=1), standardise_structures(smiles, workers=3)
+    )
 
 
 def test_formats_of_the_library(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from paintassay.config import check_config
-from paintassay.errors import InputError
+from paintassay.core.errors import InputError
+from paintassay.plan.config import check_config
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 MAKE_CONFIG = runpy.run_path(str(ROOT / "docs" / "make_config.py"))

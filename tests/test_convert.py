@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 import tifffile
 
-from paintassay import convert, shards
-from paintassay.convert import convert_plate
-from paintassay.errors import InputError
-from paintassay.image_tables import LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
-from paintassay.imaging import to_uint8
-from paintassay.places import UnreachableError
-from paintassay.tables import conform
+from paintassay.core.errors import InputError
+from paintassay.core.tables import conform
+from paintassay.images import convert, shards
+from paintassay.images.convert import convert_plate
+from paintassay.images.scaling import to_uint8
+from paintassay.images.storage import UnreachableError
+from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
 
 CHANNELS = ["Mito", "ERSyto", "Hoechst"]
 WELLS, SITES = ["A01", "B02", "P24"], [1, 2, 3, 4]

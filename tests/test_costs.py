@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from paintassay.costs import COSTS, cost_table, count_macs, count_parameters
-from paintassay.models import build_model
-from paintassay.tables import conform
+from paintassay.core.tables import conform
+from paintassay.models._registry import build_model
+from paintassay.training.description import cost_table, count_macs, count_parameters
+from paintassay.training.tables import COSTS
 
 
 def test_arithmetic_and_parameters_by_hand():

@@ -8,17 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from paintassay import tables
-from paintassay.dataset import (
+from paintassay.core import tables
+from paintassay.dataset.manifest import account, build_views, remove_flagged
+from paintassay.dataset.splits import make_splits
+from paintassay.dataset.tables import (
     COMPOUNDS_WITHOUT_IMAGES,
     IMAGES_WITHOUT_LABELS,
     PARTS,
-    account,
-    build_views,
     dataset_schema,
-    remove_flagged,
 )
-from paintassay.splits import make_splits
+from paintassay.images.tables import views_schema
 
 CHANNELS = ["Mito", "Hoechst"]
 ROLES = ["treatment"] * 6 + ["negative_control", "positive_control", "empty"]
@@ -77,7 +76,7 @@ def test_every_view_gets_what_a_look_up_by_hand_gives(screen):
     views, wells, splits, label_keys, _ = screen
     found = build_views(views, wells, splits, label_keys)
     pd.testing.assert_frame_equal(found[views.columns], views)
-    table = tables.conform(found, dataset_schema(CHANNELS, 3))
+    table = tables.conform(found, dataset_schema(views_schema(CHANNELS), 3))
     assert table.schema.metadata[b"channels"] == b"Mito,Hoechst"
     by_well = {(row.plate, row.well): row for row in wells.itertuples()}
     part_of = {(row.inchikey, row.split): row.part for row in splits.itertuples()}
@@ -193,7 +192,7 @@ def test_a_well_twice_and_a_label_without_a_part_are_refused(screen):
 def test_empty_inputs_give_empty_tables(screen):
     views, wells, splits, label_keys, compounds = screen
     found = build_views(views.head(0), wells, splits, label_keys)
-    tables.conform(found, dataset_schema(CHANNELS, 3))
+    tables.conform(found, dataset_schema(views_schema(CHANNELS), 3))
     counts, no_images, no_labels, parts = account(found, wells, compounds, splits, label_keys)
     assert counts["compounds_with_labels_without_views"] == len(no_images) == len(label_keys)
     assert len(no_labels) == 0

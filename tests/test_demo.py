@@ -10,9 +10,9 @@ import pytest
 from rdkit import Chem, rdBase
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
-from paintassay.chembl_schema import create_database
-from paintassay.demo_chembl import COMMENT_ASSAYS, VALUE_ASSAYS, demo_chembl_tables
-from paintassay.demo_library import REPEATED_DRUGS, UNREADABLE, demo_library
+from paintassay.demo.chembl import COMMENT_ASSAYS, VALUE_ASSAYS, demo_chembl_tables
+from paintassay.demo.chembl_database import create_database
+from paintassay.demo.library import REPEATED_DRUGS, UNREADABLE, demo_library
 
 RESOURCES = Path(__file__).parents[1] / "workflow/resources"
 SEED = 1

@@ -12,12 +12,12 @@ import tifffile
 from conftest import ROOT
 from scipy.stats import rankdata
 
-from paintassay.demo_cells import CHANNELS, draw_view, phenotype_of
-from paintassay.demo_library import demo_library
-from paintassay.demo_plates import encode_tiff, plate_layout, write_plate_maps
-from paintassay.demo_screen import plan_faults, write_plate
-from paintassay.image_tables import WELLS
-from paintassay.plate_maps import read_plate_maps
+from paintassay.demo.cells import CHANNELS, draw_view, phenotype_of
+from paintassay.demo.library import demo_library
+from paintassay.demo.plates import encode_tiff, plate_layout, write_plate_maps
+from paintassay.demo.screen import plan_faults, write_plate
+from paintassay.images.plate_maps import read_plate_maps
+from paintassay.images.tables import WELLS
 
 PLATE = "90001"
 SEED = 7

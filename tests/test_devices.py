@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from paintassay import devices
-from paintassay.devices import autocast, choose_devices, claim, standardise
-from paintassay.errors import InputError
+from paintassay.core.errors import InputError
+from paintassay.training import gpus
+from paintassay.training.gpus import autocast, choose_devices, claim
+from paintassay.training.standardise import standardise_pixels
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
 CPU = torch.device("cpu")
@@ -56,7 +57,7 @@ def test_standardised_as_published(dtype):
     batch[2] = 7
     batch[2, 0, 5, 9] = 255
     given = torch.from_numpy(batch.copy())
-    found = standardise(given)
+    found = standardise_pixels(given)
     assert found.dtype == torch.float32
     assert np.array_equal(given.numpy(), batch)
     exact = batch.astype(np.float64)
@@ -69,15 +70,15 @@ def test_standardised_as_published(dtype):
 
 @pytest.mark.parametrize("value", [0.1, 255, 1234.567, 1e6 + 1 / 3])
 def test_constant_channels_become_zero(value):
-    assert (standardise(torch.full((1, 1, 520, 696), value)) == 0).all()
+    assert (standardise_pixels(torch.full((1, 1, 520, 696), value)) == 0).all()
 
 
 def test_layout_and_features_stay():
     batch = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
     permuted = batch.contiguous(memory_format=torch.channels_last)
-    assert torch.allclose(standardise(permuted), standardise(batch), atol=1e-6)
+    assert torch.allclose(standardise_pixels(permuted), standardise_pixels(batch), atol=1e-6)
     features = torch.randn(4, 7)
-    assert torch.equal(standardise(features), features)
+    assert torch.equal(standardise_pixels(features), features)
 
 
 def test_precision():
@@ -101,7 +102,7 @@ def two_gpus(monkeypatch, tmp_path):
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda place: SimpleNamespace(uuid=f"u{place}")
     )
-    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path))
     return tmp_path / f"paintassay-{os.getuid()}"
 
 
@@ -158,12 +159,12 @@ def test_all_or_none_and_a_kill_frees(process, tmp_path, caplog, monkeypatch):
 
     modest = process(HOLD, 1, tmp_path, "b")
     assert modest.stdout.readline() == "b\n"
-    monkeypatch.setattr(devices.time, "sleep", wait)
+    monkeypatch.setattr(gpus.time, "sleep", wait)
     caplog.set_level("INFO")
     greedy.kill()
     greedy.wait()
     assert claim(["a", "b"], 1, tmp_path) == ["a"]
-    assert len(slept) == 1 and devices.WAIT_SECONDS / 2 <= slept[0] <= devices.WAIT_SECONDS * 1.5
+    assert len(slept) == 1 and gpus.WAIT_SECONDS / 2 <= slept[0] <= gpus.WAIT_SECONDS * 1.5
     assert caplog.text.count("waiting for 1 of 2 devices") == 1
 
 

@@ -17,11 +17,11 @@ import tifffile
 from conftest import ROOT, WORKFLOW, snakemake
 from download_stub import running_site
 
-from paintassay import downloads
-from paintassay.downloads import download, download_all, fetched, read_checksums
-from paintassay.errors import InputError
-from paintassay.image_index import BRAY_WAVELENGTHS
-from paintassay.sources import COLUMNS, read_plates, read_sources
+from paintassay.chembl import downloads
+from paintassay.chembl.downloads import download, download_all, fetched, read_checksums
+from paintassay.core.errors import InputError
+from paintassay.images.index import BRAY_WAVELENGTHS
+from paintassay.plan.sources import COLUMNS, read_plates, read_sources
 
 RESOURCES = ROOT / "workflow" / "resources"
 # Larger than a chunk, so that halves are seen.

@@ -6,14 +6,15 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from paintassay import example_data, example_figures, figure_tables
-from paintassay.errors import InputError
-from paintassay.figures import save_figure
-from paintassay.methods import Predictions
-from paintassay.pictures import composite, display_range
-from paintassay.samples import Labels
-from paintassay.shards import new_shard
-from paintassay.tables import conform
+from paintassay.core.errors import InputError
+from paintassay.core.tables import conform
+from paintassay.drawing.style import save_figure
+from paintassay.images.pictures import composite, display_range
+from paintassay.images.shards import new_shard
+from paintassay.labels.reading import Labels
+from paintassay.report.figures import example_data, examples
+from paintassay.report.figures import tables as figure_tables
+from paintassay.statistics.methods import Predictions
 
 CHANNELS = ["Mito", "ERSyto", "Hoechst"]
 HEIGHT, WIDTH = 26, 34
@@ -122,7 +123,7 @@ def test_fig2_draws_the_same_compounds_whatever_the_order_of_the_tables():
 def test_fig2_shows_the_pixels_of_its_views_in_one_brightness():
     data = example_data.fig2_data(MEASURED, ASSAYS, make_labels(), make_manifest())
     views = make_pixels(len(data))
-    figure = example_figures.draw_fig2(data, views, CHANNELS, 1.0)
+    figure = examples.draw_fig2(data, views, CHANNELS, 1.0)
     assert figure.get_size_inches()[0] * 25.4 == pytest.approx(178)
     tiles = pictures(figure)
     assert len(tiles) == len(data) == 18
@@ -147,7 +148,7 @@ def test_the_scale_bar_has_its_length():
     data = example_data.channels_data(make_manifest())
     views = make_pixels(1)
     for size, told in ((10.0, 50), (1.0, 6.25)):
-        figure = example_figures.draw_view_channels(data, views, CHANNELS, size)
+        figure = examples.draw_view_channels(data, views, CHANNELS, size)
         bar = figure.artists[-1]
         tile = figure.axes[-1].get_position()
         pixels = bar.get_width() / tile.width * WIDTH
@@ -194,7 +195,7 @@ def test_fig5_shows_what_the_first_method_is_right_about():
     assert list(data["inchikey"]) == [*KEYS[1:5], *KEYS[10:6:-1]]
     assert list(data["kind"]) == ["active"] * 4 + ["inactive"] * 4
     assert data["score_first"].to_numpy() == pytest.approx(first[data["inchikey"]].to_numpy())
-    figure = example_figures.draw_fig5(data, make_pixels(len(data)), CHANNELS, 1.0)
+    figure = examples.draw_fig5(data, make_pixels(len(data)), CHANNELS, 1.0)
     assert len(pictures(figure)) == 8
     said = texts(figure)
     assert "AUC of GapNet 0.80, FNN 0.50; p = 0.040" in said
@@ -208,7 +209,7 @@ def test_one_view_channel_by_channel():
     assert list(data["channel"]) == CHANNELS
     assert set(data["well"]) == {"A13"}
     views = make_pixels(1)
-    figure = example_figures.draw_view_channels(data, views, CHANNELS, 1.0)
+    figure = examples.draw_view_channels(data, views, CHANNELS, 1.0)
     tiles = pictures(figure)
     assert len(tiles) == 4
     wide = (178 - 2 * 4 - 2 * 1.5) / 3
@@ -255,7 +256,7 @@ def test_one_compound_of_one_class_is_drawn(tmp_path):
     assert set(data["kind"]) == {"active"}
     views, again = make_pixels(len(data)), []
     for _ in range(2):
-        figure = example_figures.draw_fig2(data, views, CHANNELS, 0.656)
+        figure = examples.draw_fig2(data, views, CHANNELS, 0.656)
         save_figure(figure, tmp_path / "fig2.svg")
         again.append((tmp_path / "fig2.svg").read_bytes())
     assert again[0] == again[1]

@@ -40,14 +40,14 @@ from faults import (
 )
 from matplotlib.figure import Figure
 
-from paintassay.chembl_schema import create_database
-from paintassay.errors import InputError
-from paintassay.figures import save_figure
-from paintassay.files import write_text
-from paintassay.shards import new_shard
-from paintassay.tables import write_csv, write_parquet
-from paintassay.trained import save_trained
-from paintassay.training_state import History, Progress, save_state
+from paintassay.core.errors import InputError
+from paintassay.core.files import write_text
+from paintassay.core.tables import write_csv, write_parquet
+from paintassay.demo.chembl_database import create_database
+from paintassay.drawing.style import save_figure
+from paintassay.images.shards import new_shard
+from paintassay.training.state import History, Progress, save_state
+from paintassay.training.weights import save_trained
 
 RESULTS = Path("results") / "demo"
 NETWORK = RESULTS / "models" / "gapnet" / "split_1" / "replicate_1"

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from paintassay import tables
-from paintassay.errors import InputError
-from paintassay.features import (
-    PROFILE_PROBLEMS,
+from paintassay.core import tables
+from paintassay.core.errors import InputError
+from paintassay.dataset.profiles import (
     read_profiles,
     split_columns,
     standardise_features,
     standardise_wells,
 )
+from paintassay.dataset.tables import PROFILE_PROBLEMS
 
 HEADER = "Metadata_Plate,Metadata_Well,Metadata_id,Cells_A,Cytoplasm_B,Nuclei_C,Other_D"
 
@@ -236,12 +236,12 @@ def test_each_well_has_mean_zero_and_deviation_one(features):
 def test_standardised_in_blocks_of_wells(monkeypatch):
     features = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
     whole = standardise_wells(features)
-    monkeypatch.setattr("paintassay.features.WELLS_PER_BLOCK", 3)
+    monkeypatch.setattr("paintassay.dataset.profiles.WELLS_PER_BLOCK", 3)
     np.testing.assert_array_equal(standardise_wells(features), whole)
 
 
 def test_features_are_standardised_across_wells(monkeypatch):
-    monkeypatch.setattr("paintassay.features.WELLS_PER_BLOCK", 3)
+    monkeypatch.setattr("paintassay.dataset.profiles.WELLS_PER_BLOCK", 3)
     # Areas, shares, and a feature that is always the same.
     units = np.array([5000, 0.01, 1])
     features = (np.random.default_rng(0).normal(10, 1, size=(7, 3)) * units).astype(np.float32)

@@ -9,11 +9,11 @@ import fsspec
 import pandas as pd
 import pytest
 
-from paintassay import image_index as faults
-from paintassay.errors import InputError
-from paintassay.image_index import index_plate, list_plates
-from paintassay.image_tables import LOST_VIEWS, PLATE_INDEX
-from paintassay.tables import conform
+from paintassay.core.errors import InputError
+from paintassay.core.tables import conform
+from paintassay.images import index as faults
+from paintassay.images.index import index_plate, list_plates
+from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 WAVES = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, "Mito": 5}

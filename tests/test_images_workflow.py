@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from conftest import DEMO, OWN_LIBRARY, snakemake
 
-from paintassay.tiff import read_plane
+from paintassay.images.tiff import read_plane
 
 BRAY = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from paintassay.imaging import CLIP_PERCENT, correct_illumination, to_uint8
-from paintassay.tiff import read_plane
+from paintassay.images.scaling import CLIP_PERCENT, correct_illumination, to_uint8
+from paintassay.images.tiff import read_plane
 
 VIEW_THRESHOLDS = {
     "Mito": 2681,

@@ -11,9 +11,18 @@ import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paintassay import tables
-from paintassay.errors import InputError
-from paintassay.label_matrix import (
+from paintassay.core import tables
+from paintassay.core.errors import InputError
+from paintassay.labels.activities import (
+    STANDARD_TYPES,
+    average_pchembl,
+    binarise_pchembl,
+    library_activities,
+    normalise_comment,
+    read_comment_table,
+    vote_comments,
+)
+from paintassay.labels.matrix import (
     assemble,
     combine_parts,
     describe_assays,
@@ -23,14 +32,16 @@ from paintassay.label_matrix import (
     require_labels,
     write_matrix_market,
 )
-from paintassay.labels import (
-    STANDARD_TYPES,
-    average_pchembl,
-    binarise_pchembl,
-    library_activities,
-    normalise_comment,
-    read_comment_table,
-    vote_comments,
+from paintassay.labels.tables import (
+    ASSAYS,
+    COMMENT_LABELS,
+    COMMENT_TIES,
+    CONFLICTS,
+    DROPPED_ASSAYS,
+    LABELS,
+    MATRIX_COMPOUNDS,
+    PCHEMBL_LABELS,
+    PCHEMBL_MEANS,
 )
 
 MEANING = {"active": 1, "inactive": -1}
@@ -71,16 +82,16 @@ def said(*comments):
 
 def label_of(*values, threshold=5.5):
     means, _ = average_pchembl(activities_of(measured(*values)), "paper", [4, 10])
-    tables.conform(means, tables.PCHEMBL_MEANS)
+    tables.conform(means, PCHEMBL_MEANS)
     labels = binarise_pchembl(means, [threshold])
-    tables.conform(labels, tables.PCHEMBL_LABELS)
+    tables.conform(labels, PCHEMBL_LABELS)
     return labels["label"].to_pylist()
 
 
 def verdict_of(*comments):
     labels, ties, *_ = vote_comments(activities_of(said(*comments)), MEANING)
-    tables.conform(labels, tables.COMMENT_LABELS)
-    tables.conform(ties, tables.COMMENT_TIES)
+    tables.conform(labels, COMMENT_LABELS)
+    tables.conform(ties, COMMENT_TIES)
     return labels["label"].to_pylist() or ["tie"] * len(ties)
 
 
@@ -219,7 +230,7 @@ def test_filter_counts_compounds_and_not_votes():
     rows += [(n, 0, None, None, "inactive") for n in range(3, 8)]
     part_two, *_ = vote_comments(activities_of(rows), MEANING)
     assert part_two["active_votes"].to_pylist()[:3] == [4, 4, 4]
-    empty = pa.table({f.name: pa.array([], f.type) for f in tables.PCHEMBL_LABELS})
+    empty = pa.table({f.name: pa.array([], f.type) for f in PCHEMBL_LABELS})
     labels, _ = combine_parts(empty.to_pandas(), part_two.to_pandas())
     kept, dropped = filter_labels(labels, min_actives=4, min_inactives=4)
     assert kept.empty
@@ -306,9 +317,9 @@ def test_matrix_and_its_names_belong_together(tmp_path):
     assays = assays.append_column("target_organism", pa.nulls(len(activities), pa.string()))
     assays = describe_assays(assays, columns["assay_chembl_id"])
     matrix, rows, table, long = assemble(kept, columns, assays)
-    tables.conform(rows, tables.MATRIX_COMPOUNDS)
-    tables.conform(table, tables.ASSAYS)
-    tables.conform(long, tables.LABELS)
+    tables.conform(rows, MATRIX_COMPOUNDS)
+    tables.conform(table, ASSAYS)
+    tables.conform(long, LABELS)
 
     path = tmp_path / "label_matrix.mtx"
     write_matrix_market(matrix, path)
@@ -341,7 +352,7 @@ def test_matrix_and_its_names_belong_together(tmp_path):
 def test_contradictions_between_the_parts():
     _, part_one, part_two = part_tables()
     conflicts = find_conflicts(part_one, part_two)
-    tables.conform(conflicts, tables.CONFLICTS)
+    tables.conform(conflicts, CONFLICTS)
     names = ["inchikey", "pchembl_label", "threshold", "comment_label"]
     assert conflicts[names].values.tolist() == [
         [COMPOUNDS[0], -1, 5.5, 1],
@@ -354,7 +365,7 @@ def test_matrix_without_a_column_says_how_close_it_came():
     labels, columns = combine_parts(part_one, part_two)
     kept, dropped = filter_labels(labels, 3, 3)
     named = name_dropped_columns(dropped, columns)
-    tables.conform(named, tables.DROPPED_ASSAYS)
+    tables.conform(named, DROPPED_ASSAYS)
     with pytest.raises(InputError, match=r"none of 8 columns .* CHEMBL97\|pchembl>=\S+, has"):
         require_labels(kept, dropped)
     nothing = labels.iloc[:0]

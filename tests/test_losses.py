@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from paintassay.losses import masked_loss
+from paintassay.training.loss import masked_loss
 
 LOGITS = st.floats(-1e4, 1e4, width=32) | st.floats(-8, 8, width=32)
 

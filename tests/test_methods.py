@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
-from paintassay.errors import InputError
-from paintassay.methods import part_of_run, parts_by_run, read_model, runs_of
-from paintassay.prediction_tables import prediction_table
-from paintassay.samples import Labels
-from paintassay.tables import write_parquet
-from paintassay.tool_predictions import find_other_parts, read_tool
+from paintassay.core.errors import InputError
+from paintassay.core.tables import write_parquet
+from paintassay.labels.reading import Labels
+from paintassay.predictions.tables import prediction_table
+from paintassay.statistics.methods import part_of_run, parts_by_run, read_model, runs_of
+from paintassay.statistics.tools import find_other_parts, read_tool
 
 TASKS = ["A|pchembl>=5.5", "B|comment", "C|comment"]
 COMPOUNDS = [f"KEY{letter}" for letter in "ABCDEF"]

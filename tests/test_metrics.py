@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from paintassay.metrics import task_auc
+from paintassay.metrics.measures import task_auc
 
 
 def share_of_pairs(labels, scores):

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from paintassay.costs import count_macs, count_parameters
-from paintassay.errors import InputError
-from paintassay.models import build_model, model_module, model_names
+from paintassay.core.errors import InputError
+from paintassay.models._registry import build_model, model_module, model_names
 from paintassay.models.milnet import noisy_and
+from paintassay.training.description import count_macs, count_parameters
 
 # Parameters and GMACs at 5 channels, 520 x 696 pixels, 209 tasks. The first five: Hofmarcher et
 # al. 2019, Table 3. The others: counted by hand from the authors' configurations, for crops of

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from conftest import DEMO, ROOT, snakemake
 
-from paintassay.costs import COSTS
-from paintassay.metrics import task_auc
-from paintassay.prediction_tables import read_predictions
-from paintassay.samples import labels_of, read_labels
-from paintassay.trained import load_trained
+from paintassay.labels.reading import labels_of, read_labels
+from paintassay.metrics.measures import task_auc
+from paintassay.predictions.tables import read_predictions
+from paintassay.training.tables import COSTS
+from paintassay.training.weights import load_trained
 
 MODELS = ["densenet", "fnn", "gapnet", "mcnn", "milnet", "resnet", "sccnn"]
 REPLICATES = range(1, DEMO["training"]["replicates"] + 1)

@@ -16,9 +16,20 @@ from hypothesis import strategies as st
 from page_demo import CHANNELS, HOSTILE, shard, study
 from PIL import Image
 
-from paintassay import page, page_account, page_data, page_images, page_text
-from paintassay.method_style import METHOD_COLOURS, method_colours, method_names
-from paintassay.page_text import DASH, TIMES
+from paintassay.drawing.style import METHOD_COLOURS, method_colours, method_names
+from paintassay.report.figures.example_data import first_views, pick_examples
+from paintassay.report.page import content as page
+from paintassay.report.page import data as page_account
+from paintassay.report.page import data as page_data
+from paintassay.report.page import text as page_text
+from paintassay.report.page.images import (
+    LIMIT_BYTES,
+    channel_panels,
+    encode,
+    examples_by_task,
+    small_pictures,
+)
+from paintassay.report.page.text import DASH, TIMES
 
 FOLDER = ROOT / "workflow" / "report" / "page"
 
@@ -64,16 +75,16 @@ def make_examples(made, number=24):
     """What the script draws, from a shard that is made up."""
     pixels = shard(views=number)
     scores = made["predictions"]["resnet", 1].set_index("inchikey").drop(columns="part")
-    picked = page_images.pick_examples(scores, made["labels"])
-    rows = page_images.first_views(made["manifest"], picked["inchikey"])
-    pictures = page_images.small_pictures([pixels[row] for row in rows["row"]], CHANNELS)
+    picked = pick_examples(scores, made["labels"])
+    rows = first_views(made["manifest"], picked["inchikey"])
+    pictures = small_pictures([pixels[row] for row in rows["row"]], CHANNELS)
     return {
         "method": "resnet",
         "split": 1,
         "replicate": 1,
-        "by_task": page_images.examples_by_task(picked, rows, pictures),
+        "by_task": examples_by_task(picked, rows, pictures),
         "pictures": pictures,
-        "panels": page_images.channel_panels(pixels[0], CHANNELS),
+        "panels": channel_panels(pixels[0], CHANNELS),
         "view": f"plate P1, well A01, site 1, {HOSTILE}",
     }
 
@@ -343,7 +354,7 @@ def test_funnel_counts_losses_within_a_unit():
         ("keys", 7, "compounds"),
         ("in", 4, "compounds"),
     ]
-    funnel = page_account.build_funnel(
+    funnel = page_account.funnel_rows(
         [{"step": step, "count": count, "unit": unit} for step, count, unit in steps]
     )
     assert [row["lost"] for row in funnel] == [None, 2, None, 3]
@@ -359,7 +370,7 @@ def test_examples_are_the_clearest_of_each_class(compounds):
     keys = [f"K{number}" for number in range(len(compounds))]
     scores = pd.DataFrame({"t": [score / 4 for score, _ in compounds]}, index=keys)[::-1]
     labels = pd.DataFrame({"t": [label for _, label in compounds]}, index=keys)
-    picked = page_images.pick_examples(scores, labels)
+    picked = pick_examples(scores, labels)
     ranked = sorted(zip(compounds, keys, strict=True), key=lambda each: (-each[0][0], each[1]))
     expected = [key for (_, label), key in ranked if label == 1][:2]
     assert list(picked.loc[picked["kind"] == "hit", "inchikey"]) == expected
@@ -373,19 +384,19 @@ def test_a_compound_is_shown_by_its_first_labelled_view(made):
     key = manifest["inchikey"][5]
     more = manifest[manifest["inchikey"] == key].assign(well="A00", labelled=False, row=99)
     later = manifest[manifest["inchikey"] == key].assign(site=2, row=98)
-    rows = page_images.first_views(pd.concat([later, more, manifest]), [key, "UNKNOWN"])
+    rows = first_views(pd.concat([later, more, manifest]), [key, "UNKNOWN"])
     assert rows["row"].tolist() == [5]
 
 
 def test_pictures_are_small_and_never_enlarged():
     noise = np.random.default_rng(1).integers(0, 256, (520, 696, 3), np.uint8)
-    large = page_images.encode(noise)
+    large = encode(noise)
     content = base64.b64decode(large["src"].split(",")[1])
     picture = Image.open(io.BytesIO(content))
     assert picture.format == "JPEG"
     assert picture.size == (large["width"], large["height"]) == (240, 179)
-    assert len(content) <= page_images.LIMIT_BYTES
-    small = page_images.encode(np.full((20, 30, 3), (200, 10, 10), np.uint8))
+    assert len(content) <= LIMIT_BYTES
+    small = encode(np.full((20, 30, 3), (200, 10, 10), np.uint8))
     assert (small["width"], small["height"]) == (30, 20)
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(small["src"].split(",")[1]))))
     assert np.abs(pixels.astype(int) - (200, 10, 10)).max() < 8
@@ -393,7 +404,7 @@ def test_pictures_are_small_and_never_enlarged():
 
 def test_panels_show_the_stains_and_not_the_brightfield():
     view = shard(views=1)[0]
-    panels = page_images.channel_panels(np.concatenate([view, view[:1]]), [*CHANNELS, "HighZBF"])
+    panels = channel_panels(np.concatenate([view, view[:1]]), [*CHANNELS, "HighZBF"])
     assert [panel["name"] for panel in panels] == ["all channels", *CHANNELS]
     nuclei = Image.open(io.BytesIO(base64.b64decode(panels[-1]["src"].split(",")[1])))
     red, _, blue = np.asarray(nuclei).reshape(-1, 3).mean(axis=0)

@@ -11,7 +11,7 @@ import pytest
 from page_demo import HOSTILE, study
 from test_page import make_examples, render
 
-from paintassay.method_style import METHOD_COLOURS
+from paintassay.drawing.style import METHOD_COLOURS
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Laptop, tablet, telephone.

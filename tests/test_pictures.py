@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import tifffile
 
-from paintassay.figures import save_figure
-from paintassay.pictures import (
+from paintassay.drawing.style import save_figure
+from paintassay.images.pictures import (
     GAP,
     channel_colours,
     composite,
@@ -17,7 +17,7 @@ from paintassay.pictures import (
     save_picture,
     site_montage,
 )
-from paintassay.quality import well_names
+from paintassay.images.wells import well_names
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 

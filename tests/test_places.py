@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paintassay import places
-from paintassay.errors import InputError
-from paintassay.places import (
+from paintassay.core.errors import InputError
+from paintassay.images import storage
+from paintassay.images.storage import (
     UnreachableError,
     list_folder,
     member_names,
@@ -154,7 +154,7 @@ def test_s3_archive_is_read_by_ranges(tmp_path, s3_bucket, monkeypatch):
     )
     fetched = []
     # fsspec gives the same object for the same options.
-    system, _ = places._file_system("s3://gallery/big.zip")
+    system, _ = storage._file_system("s3://gallery/big.zip")
     original = system.cat_file
 
     def count(path, **options):

@@ -6,8 +6,8 @@ import time
 import pytest
 from conftest import OWN_LIBRARY, ROOT, snakemake
 
-from paintassay.image_index import BRAY_WAVELENGTHS
-from paintassay.sources import read_sources
+from paintassay.images.index import BRAY_WAVELENGTHS
+from paintassay.plan.sources import read_sources
 
 MODELS = ["gapnet", "milnet", "mcnn", "densenet", "resnet", "sccnn", "fnn"]
 # Each model on three splits, three replicates each.

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paintassay.errors import InputError
-from paintassay.image_tables import WELLS
-from paintassay.plate_maps import join_compounds, read_plate_maps, read_wells, well_name
-from paintassay.tables import conform
+from paintassay.core.errors import InputError
+from paintassay.core.tables import conform
+from paintassay.images.plate_maps import join_compounds, read_plate_maps, read_wells
+from paintassay.images.tables import WELLS
+from paintassay.images.wells import well_name
 
 
 @pytest.fixture(scope="module")

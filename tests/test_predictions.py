@@ -10,10 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paintassay import predictions, tables
-from paintassay.errors import InputError
-from paintassay.prediction_tables import FILES, prediction_table, read_predictions
-from paintassay.predictions import add_parts, average, check_fit, combine, parts_of, predict
+from paintassay.core import tables
+from paintassay.core.errors import InputError
+from paintassay.dataset.parts import add_parts, parts_of
+from paintassay.predictions import average as predictions
+from paintassay.predictions.average import average, combine
+from paintassay.predictions.tables import FILES, prediction_table, read_predictions
+from paintassay.training.predict import check_fit, predict
 
 CPU = torch.device("cpu")
 TASKS = ["CHEMBL1|pchembl>=5.5", "CHEMBL2|comment", "CHEMBL3|comment"]
@@ -234,7 +237,7 @@ def test_parts_are_those_of_the_split(manifest):
 
 @dataclass
 class Samples:
-    """As `samples.Samples`, out of an array."""
+    """As `training.samples.Samples`, out of an array."""
 
     pixels: np.ndarray
     view_of: np.ndarray

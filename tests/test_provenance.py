@@ -9,9 +9,9 @@ import yaml
 from conftest import DEMO, OWN_LIBRARY, ROOT, snakemake
 from rocrate.rocrate import ROCrate
 
-from paintassay import __version__
-from paintassay.crate import DESCRIPTIONS, MEDIA_TYPES
-from paintassay.run_record import describe_inputs
+from paintassay.core.versions import __version__
+from paintassay.plan.record import describe_inputs
+from paintassay.report.crate import DESCRIPTIONS, MEDIA_TYPES
 
 
 def checksum(path):

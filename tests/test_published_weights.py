@@ -9,9 +9,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from paintassay.errors import InputError
-from paintassay.models import build_model
-from paintassay.published_weights import load_weights
+from paintassay.core.errors import InputError
+from paintassay.models._registry import build_model
+from paintassay.training.authors_weights import load_weights
 
 # Names and shapes in the published GapNet: nine 3 x 3 convolutions and a layer before them, three
 # fully connected layers; written out after the authors' description, not taken from our class.

@@ -8,19 +8,11 @@ import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
 
-from paintassay.errors import InputError
-from paintassay.image_tables import LOST_VIEWS, QUALITY
-from paintassay.quality import (
-    LIMITS,
-    flag,
-    measure_plane,
-    missing,
-    plate_format,
-    summarise_plate,
-    well_names,
-    well_positions,
-)
-from paintassay.tables import conform
+from paintassay.core.errors import InputError
+from paintassay.core.tables import conform
+from paintassay.images.quality import LIMITS, flag, measure_plane, missing, summarise_plate
+from paintassay.images.tables import LOST_VIEWS, QUALITY
+from paintassay.images.wells import plate_format, well_names, well_positions
 
 # From centrosome.radial_power_spectrum (CellProfiler's own package) on the same files.
 CELLPROFILER = {

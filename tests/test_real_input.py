@@ -19,12 +19,12 @@ import tifffile
 import yaml
 from conftest import OWN_LIBRARY, ROOT, make_chembl, snakemake
 
-from paintassay.compounds import read_library
-from paintassay.dataset import build_views
-from paintassay.errors import InputError
-from paintassay.image_index import list_plates
-from paintassay.plate_maps import read_wells
-from paintassay.views import Views, windows
+from paintassay.compounds.library import read_library
+from paintassay.core.errors import InputError
+from paintassay.dataset.manifest import build_views
+from paintassay.images.index import list_plates
+from paintassay.images.plate_maps import read_wells
+from paintassay.images.views import Views, windows
 
 BRAY = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 PLATE = "24279"

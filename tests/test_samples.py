@@ -7,19 +7,14 @@ import pandas as pd
 import pytest
 from test_views import make_screen
 
-import paintassay.views
-from paintassay.errors import InputError
-from paintassay.features import standardise_wells
-from paintassay.samples import (
-    Labels,
-    cell_samples,
-    feature_samples,
-    labels_of,
-    read_labels,
-    view_samples,
-)
-from paintassay.tables import ASSAYS, LABELS, write_csv, write_parquet
-from paintassay.views import Views, windows
+from paintassay.core.errors import InputError
+from paintassay.core.tables import write_csv, write_parquet
+from paintassay.dataset.profiles import standardise_wells
+from paintassay.images import views
+from paintassay.images.views import Views, windows
+from paintassay.labels.reading import Labels, labels_of, read_labels
+from paintassay.labels.tables import ASSAYS, LABELS
+from paintassay.training.samples import cell_samples, feature_samples, view_samples
 
 KEYS = ["AAAAAAAAAAAAAA-BBBBBBBBBB-N", "CCCCCCCCCCCCCC-DDDDDDDDDD-N", None]
 
@@ -128,7 +123,7 @@ def test_crops_are_cut_in_the_order_of_the_disk(screen, monkeypatch):
 def test_threads_read_at_once(screen, monkeypatch, kind):
     # With room for one map only, each thread lets go of the maps of the others.
     folder, manifest, pixels = screen
-    monkeypatch.setattr(paintassay.views, "_maps_allowed", lambda largest: 1)
+    monkeypatch.setattr(views, "_maps_allowed", lambda largest: 1)
     if kind == "views":
         samples, expected = view_samples(manifest, folder), pixels
     else:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics
 
-from paintassay.scores import (
+from paintassay.metrics.measures import (
     average_precision,
     balanced_accuracy,
     best_thresholds,

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paintassay.errors import InputError
-from paintassay.shards import check_frames, new_shard, verify_manifest, verify_shard
+from paintassay.core.errors import InputError
+from paintassay.images.shards import check_frames, new_shard, verify_manifest, verify_shard
 
 SHAPE = (7, 3, 5, 4)
 PIXELS = np.random.default_rng(1).integers(0, 256, SHAPE, dtype=np.uint8)

@@ -11,10 +11,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from paintassay import single_cells, tables
-from paintassay.errors import InputError
-from paintassay.image_tables import CELLS
-from paintassay.single_cells import LOST_CELLS, read_cells
+from paintassay.core import tables
+from paintassay.core.errors import InputError
+from paintassay.dataset import cells as single_cells
+from paintassay.dataset.cells import read_cells
+from paintassay.dataset.tables import CELLS, LOST_CELLS
 
 FRAME = (520, 696)
 # Equal as floats, different as integers.

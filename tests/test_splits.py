@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paintassay import tables
-from paintassay.errors import InputError
-from paintassay.image_tables import SPLITS
-from paintassay.splits import _fill_empty, check_splits, make_splits, scaffolds
+from paintassay.core import tables
+from paintassay.core.errors import InputError
+from paintassay.dataset.splits import _fill_empty, check_splits, make_splits, scaffolds
+from paintassay.dataset.tables import SPLITS
 
 TARGETS = {"train": 0.7, "validation": 0.1, "test": 0.2}
 # Phenylalanine: both enantiomers and one without SMILES; benzene, toluene; hexane; cyclohexane.

@@ -12,18 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from paintassay import metrics
-from paintassay.code_digest import code_digest
-from paintassay.metrics import task_auc
-from paintassay.statistics import (
-    adjust_pvalues,
-    bootstrap_auc,
-    compare_rocs,
-    delong_test,
-    summarise_aucs,
-    venkatraman_test,
-    wilcoxon_pairs,
-)
+from paintassay.metrics import measures
+from paintassay.metrics.bootstrap import bootstrap_auc
+from paintassay.metrics.measures import task_auc
+from paintassay.metrics.paired import adjust_pvalues, summarise_aucs, wilcoxon_pairs
+from paintassay.metrics.roc import compare_rocs, delong_test, venkatraman_test
+from paintassay.plan.code_digest import code_digest
 
 # What R 4.2.2 and pROC 1.18.0 say; the versions are in the file, made by record_proc.R.
 PROC = json.loads((Path(__file__).parent / "data" / "proc.json").read_text())
@@ -348,7 +342,7 @@ def test_a_change_behind_a_public_name_changes_the_digest_of_scripts(module, tmp
     )
     packages = [tmp_path / name / "paintassay" for name in ("before", "after")]
     for package in packages:
-        shutil.copytree(Path(metrics.__file__).parent, package)
+        shutil.copytree(Path(measures.__file__).parent, package)
     changed = packages[1] / f"{module}.py"
     changed.write_text(changed.read_text().replace("np.", "numpy."))
     assert code_digest(script, packages[0]) != code_digest(script, packages[1])

@@ -7,9 +7,9 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paintassay import tiff
-from paintassay.errors import InputError
-from paintassay.tiff import read_plane
+from paintassay.core.errors import InputError
+from paintassay.images import tiff
+from paintassay.images.tiff import read_plane
 
 RAMP = np.arange(30 * 20, dtype=np.uint16).reshape(30, 20) * 100
 

@@ -16,13 +16,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from train_tiny import CPU, SETTINGS, STEPS, Small, digest, samples_of, stripes, train_tiny, work
 
-from paintassay import training
-from paintassay.batches import epoch_batches
-from paintassay.errors import InputError
-from paintassay.metrics import task_auc
-from paintassay.models import build_model
-from paintassay.predictions import predict
-from paintassay.training_state import NAME, TERMINATED, termination_noted
+from paintassay.core.errors import InputError
+from paintassay.metrics.measures import task_auc
+from paintassay.models._registry import build_model
+from paintassay.training import train
+from paintassay.training.batches import epoch_batches
+from paintassay.training.predict import predict
+from paintassay.training.state import NAME, TERMINATED, termination_noted
 
 TESTS = Path(__file__).parent
 KILLED = -signal.SIGKILL
@@ -280,8 +280,8 @@ def test_a_loss_that_is_no_number_ends_the_training(
     tmp_path, monkeypatch, at, only_gradient, often
 ):
     if often:
-        monkeypatch.setattr(training, "CHECK_SECONDS", 0)
-        monkeypatch.setattr(training, "SAVE_SECONDS", 0)
+        monkeypatch.setattr(train, "CHECK_SECONDS", 0)
+        monkeypatch.setattr(train, "SAVE_SECONDS", 0)
     with pytest.raises(InputError, match="epoch 2.* not finite") as caught:
         train_tiny(tmp_path, model=Flawed(at, only_gradient))
     assert "models.small.learning_rate" in caught.value.hint
@@ -295,7 +295,7 @@ def test_a_loss_that_is_no_number_ends_the_training(
 
 def test_the_first_of_the_best_epochs_is_kept(tmp_path, monkeypatch):
     aucs = iter([0.5, 0.8, 0.8, 0.6])
-    monkeypatch.setattr(training, "task_auc", lambda *_: np.array([next(aucs), np.nan]))
+    monkeypatch.setattr(train, "task_auc", lambda *_: np.array([next(aucs), np.nan]))
     model, history = train_tiny(tmp_path / "4", epochs=4)
     assert history.best["epoch"] == 2
     assert [row["evaluable_tasks"] for row in history.epochs] == [1] * 4
@@ -306,10 +306,10 @@ def test_the_first_of_the_best_epochs_is_kept(tmp_path, monkeypatch):
 
 def test_without_both_classes_the_lowest_loss_decides(tmp_path, caplog):
     trained_on, labels = stripes(20, seed=1)
-    settings = training.Settings(0.05, 0.9, 0.0, batch_size=8, epochs=4)
+    settings = train.Settings(0.05, 0.9, 0.0, batch_size=8, epochs=4)
     model = Small(plain=True)
     pixels = np.zeros((2, 2, 32, 32), np.uint8)
-    history = training.train(
+    history = train.train(
         model, trained_on, samples_of(pixels), labels, np.ones((2, 3), np.int8),
         settings, CPU, tmp_path, "f",
     )  # fmt: skip
@@ -370,7 +370,7 @@ def test_it_learns(tmp_path):
     _, history = train_tiny(tmp_path, model, epochs=8)
     assert history.epochs[-1]["training_loss"] < 0.6 * history.epochs[0]["training_loss"]
     pixels, labels = stripes(40, seed=3)
-    aucs = task_auc(labels, predict(model, pixels, CPU, 8, training.Settings(**SETTINGS)))
+    aucs = task_auc(labels, predict(model, pixels, CPU, 8, train.Settings(**SETTINGS)))
     assert aucs[:2].min() > 0.9 > 0.8 > aucs[2]
 
 

@@ -18,18 +18,22 @@ import torch
 import yaml
 from failing_process import fail
 
-from paintassay.dataset import dataset_schema
-from paintassay.errors import InputError
-from paintassay.image_tables import CELLS, FEATURE_WELLS
-from paintassay.launch import run_on_devices
-from paintassay.metrics import task_auc
-from paintassay.predictions import average, parts_of, predict
-from paintassay.samples import labels_of, read_labels
-from paintassay.shards import new_shard
-from paintassay.tables import ASSAYS, LABELS, read_csv, write_csv, write_parquet
-from paintassay.trained import load_trained, save_trained
-from paintassay.training import Settings
-from paintassay.training_job import TIMING, read_samples, run
+from paintassay.core.errors import InputError
+from paintassay.core.tables import read_csv, write_csv, write_parquet
+from paintassay.dataset.parts import parts_of
+from paintassay.dataset.tables import CELLS, FEATURE_WELLS, dataset_schema
+from paintassay.images.shards import new_shard
+from paintassay.images.tables import views_schema
+from paintassay.labels.reading import labels_of, read_labels
+from paintassay.labels.tables import ASSAYS, LABELS
+from paintassay.metrics.measures import task_auc
+from paintassay.predictions.average import average
+from paintassay.training.job import read_samples, run
+from paintassay.training.launch import run_on_devices
+from paintassay.training.predict import predict
+from paintassay.training.tables import TIMING
+from paintassay.training.train import Settings
+from paintassay.training.weights import load_trained, save_trained
 
 CHANNELS = ["Mito", "Hoechst"]
 FEATURES = [f"Cells_{number}" for number in range(6)]
@@ -75,7 +79,7 @@ def data(tmp_path_factory):
                 )
                 cells += [place | {"cell": cell, "x": 15.0 + cell, "y": 15.0} for cell in (1, 2)]
     views = pd.DataFrame(rows)
-    write_parquet(views, folder / "views.parquet", dataset_schema(CHANNELS, 1))
+    write_parquet(views, folder / "views.parquet", dataset_schema(views_schema(CHANNELS), 1))
     write_parquet(pd.DataFrame(cells), folder / "cells.parquet", CELLS)
     wells = views[["plate", "well"]].drop_duplicates()
     write_parquet(wells, folder / "wells.parquet", FEATURE_WELLS)
@@ -227,7 +231,7 @@ def moved(data, folder, name, change):
     table = pd.read_parquet(data / name)
     change(table)
     schema = {
-        "views.parquet": dataset_schema(CHANNELS, 1),
+        "views.parquet": dataset_schema(views_schema(CHANNELS), 1),
         "labels.parquet": LABELS,
         "cells.parquet": CELLS,
     }

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paintassay.errors import InputError
-from paintassay.export_npz import export_views
-from paintassay.image_tables import views_schema
-from paintassay.shards import new_shard
-from paintassay.tables import write_parquet
-from paintassay.views import Views, groups_by_well, windows
+from paintassay.core.errors import InputError
+from paintassay.core.tables import write_parquet
+from paintassay.images.npz import export_views
+from paintassay.images.shards import new_shard
+from paintassay.images.tables import views_schema
+from paintassay.images.views import Views, groups_by_well, windows
 
 CHANNELS = ["Mito", "ERSyto", "Hoechst"]
 SIZE = (6, 8)

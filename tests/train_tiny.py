@@ -14,8 +14,9 @@ import torch
 import torch._dynamo
 from torch import distributed, nn
 
-from paintassay import training, training_state
-from paintassay.samples import Samples
+from paintassay.training import state as training_state
+from paintassay.training import train
+from paintassay.training.samples import Samples
 
 CPU = torch.device("cpu")
 SHAPE = (2, 32, 32)
@@ -84,13 +85,13 @@ def train_tiny(folder, model=None, fingerprint="f", report=None, rank=0, world=1
     trained_on, labels = stripes(29, seed=1)
     validated_on, labels_validated = stripes(16, seed=2)
     model = model or Small()
-    history = training.train(
+    history = train.train(
         model,
         trained_on,
         validated_on,
         labels,
         labels_validated,
-        training.Settings(**SETTINGS | settings),
+        train.Settings(**SETTINGS | settings),
         CPU,
         folder / "state",
         fingerprint,
@@ -116,7 +117,7 @@ def work(folder, harm=None, number=0, rank=0, world=1, often=False, plain=False,
     """
     torch.set_num_threads(1)
     counts = {"step": 0, "save": 0}
-    step, save = training.step, torch.save
+    step, save = train.step, torch.save
 
     def counted_step(*given):
         counts["step"] += 1
@@ -134,10 +135,10 @@ def work(folder, harm=None, number=0, rank=0, world=1, often=False, plain=False,
             os.truncate(path, 1000)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    training.step = counted_step
+    train.step = counted_step
     training_state.torch.save = counted_save
     if often:
-        training.CHECK_SECONDS = training.SAVE_SECONDS = 0
+        train.CHECK_SECONDS = train.SAVE_SECONDS = 0
     if world > 1:
         distributed.init_process_group(
             "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world

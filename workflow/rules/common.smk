@@ -14,10 +14,10 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 RESOURCES = Path(os.path.relpath(ROOT / "workflow" / "resources"))
 sys.path.insert(0, str(SCRIPTS))
 
-from paintassay.code_digest import code_digest
-from paintassay.config import check_config
-from paintassay.errors import InputError
-from paintassay.run_record import write_run_record
+from paintassay.plan.code_digest import code_digest
+from paintassay.plan.config import check_config
+from paintassay.core.errors import InputError
+from paintassay.plan.record import write_run_record
 
 try:
     check_config(config, yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text()))

@@ -1,7 +1,7 @@
 # Where the data lie: those of the configuration, and the published ones where it names none.
 
-from paintassay.model_files import model_files, model_input
-from paintassay.sources import read_plates, read_sources
+from paintassay.models._registry import model_files, model_input
+from paintassay.plan.sources import read_plates, read_sources
 
 SOURCES = read_sources(RESOURCES / "data_sources.csv")
 

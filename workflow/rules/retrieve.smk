@@ -6,7 +6,7 @@
 
 import re
 
-from paintassay.chembl_release import release_name
+from paintassay.chembl.release import release_name
 
 # The published tables that are fetched whole, and the source of each.
 TABLE_SOURCES = {"chemical_annotations.csv": "library", "profiles.tar.gz": "profiles"}

@@ -1,9 +1,11 @@
 """Average the pChEMBL values of each compound in each assay (part one)."""
 
-from paintassay import tables
-from paintassay.files import write_json
-from paintassay.labels import average_pchembl, library_activities
-from paintassay.logs import logged_to
+from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.core import tables
+from paintassay.core.files import write_json
+from paintassay.core.jobs import job
+from paintassay.labels.activities import average_pchembl, library_activities
+from paintassay.labels.tables import PCHEMBL_MEANS
 
 COLUMNS = [
     "activity_id",
@@ -14,14 +16,14 @@ COLUMNS = [
     "potential_duplicate",
 ]
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     activities = library_activities(
-        tables.read_parquet(snakemake.input.matches, tables.MATCHES),
-        tables.read_parquet(snakemake.input.activities, tables.ACTIVITIES, COLUMNS),
+        tables.read_parquet(snakemake.input.matches, MATCHES),
+        tables.read_parquet(snakemake.input.activities, ACTIVITIES, COLUMNS),
         params.exclude_potential_duplicates,
     )
     means, funnel = average_pchembl(activities, params.standard_types, params.pchembl_range)
 
-    tables.write_parquet(means, output.means, tables.PCHEMBL_MEANS)
+    tables.write_parquet(means, output.means, PCHEMBL_MEANS)
     write_json(funnel, output.funnel)

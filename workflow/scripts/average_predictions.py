@@ -1,11 +1,11 @@
 """Average the predictions of views over wells, compounds and replicates; keep their spread."""
 
-from paintassay.logs import logged_to
-from paintassay.prediction_tables import read_predictions
-from paintassay.predictions import combine
-from paintassay.tables import write_parquet
+from paintassay.core.jobs import job
+from paintassay.core.tables import write_parquet
+from paintassay.predictions.average import combine
+from paintassay.predictions.tables import read_predictions
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     replicates = (read_predictions("views", path) for path in snakemake.input.replicates)
     for name, table in combine(replicates).items():
         write_parquet(table, snakemake.output[name], table.schema)

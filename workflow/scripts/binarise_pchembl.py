@@ -1,11 +1,12 @@
 """Label each compound in each assay at each pChEMBL threshold (part one)."""
 
-from paintassay import tables
-from paintassay.labels import binarise_pchembl
-from paintassay.logs import logged_to
+from paintassay.core import tables
+from paintassay.core.jobs import job
+from paintassay.labels.activities import binarise_pchembl
+from paintassay.labels.tables import PCHEMBL_LABELS, PCHEMBL_MEANS
 
-with logged_to(snakemake.log[0]):
-    means = tables.read_parquet(snakemake.input.means, tables.PCHEMBL_MEANS)
+with job(snakemake.log[0]):
+    means = tables.read_parquet(snakemake.input.means, PCHEMBL_MEANS)
     labels = binarise_pchembl(means, snakemake.params.thresholds)
 
-    tables.write_parquet(labels, snakemake.output.labels, tables.PCHEMBL_LABELS)
+    tables.write_parquet(labels, snakemake.output.labels, PCHEMBL_LABELS)

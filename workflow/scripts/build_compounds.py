@@ -1,29 +1,34 @@
 """Turn the compound library into InChIKeys, one row a compound."""
 
-from paintassay import tables
-from paintassay.compounds import (
+from paintassay.compounds.library import (
     assign_keys,
     count_library,
     join_duplicates,
     read_library,
-    standardise,
+    standardise_structures,
 )
-from paintassay.files import sha256, write_json
-from paintassay.logs import logged_to
-from paintassay.provenance import software_versions
+from paintassay.compounds.tables import COMPOUNDS, DUPLICATES, LIBRARY, PROBLEMS
+from paintassay.core import tables
+from paintassay.core.files import sha256, write_json
+from paintassay.core.jobs import job
+from paintassay.core.versions import software_versions
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     path, params, output = snakemake.input.library, snakemake.params, snakemake.output
     library = read_library(path, params.id_column, params.smiles_column, params.inchikey_column)
-    structures = standardise(library["smiles"], snakemake.threads) if params.smiles_column else None
+    structures = (
+        standardise_structures(library["smiles"], snakemake.threads)
+        if params.smiles_column
+        else None
+    )
     rows, problems = assign_keys(library, structures)
     compounds, duplicates = join_duplicates(rows)
     counts = count_library(rows, problems, compounds)
     versions = software_versions("rdkit", "chembl_structure_pipeline", "pandas")
 
-    tables.write_parquet(rows, output.library, tables.LIBRARY)
-    tables.write_parquet(compounds, output.compounds, tables.COMPOUNDS)
-    tables.write_csv(problems, output.problems, tables.PROBLEMS)
-    tables.write_csv(duplicates, output.duplicates, tables.DUPLICATES)
+    tables.write_parquet(rows, output.library, LIBRARY)
+    tables.write_parquet(compounds, output.compounds, COMPOUNDS)
+    tables.write_csv(problems, output.problems, PROBLEMS)
+    tables.write_csv(duplicates, output.duplicates, DUPLICATES)
     account = {"table": path, "sha256": sha256(path), **counts, "software": versions}
     write_json(account, output.account)

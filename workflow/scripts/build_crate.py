@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from paintassay import __version__
-from paintassay.crate import describe_crate
-from paintassay.files import read_json, write_json
-from paintassay.logs import logged_to
+from paintassay.core.files import read_json, write_json
+from paintassay.core.jobs import job
+from paintassay.core.versions import __version__
+from paintassay.report.crate import describe_crate
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     summary = read_json(snakemake.input.label_summary)
     library, chembl = summary["library"], summary["chembl"]
     inputs = {

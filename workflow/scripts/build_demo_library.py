@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from paintassay.demo_library import demo_library
-from paintassay.files import atomic_path
-from paintassay.logs import logged_to
+from paintassay.core.files import atomic_path
+from paintassay.core.jobs import job
+from paintassay.demo.library import demo_library
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     library = demo_library(pd.read_csv(snakemake.input.drugs), snakemake.params.seed)
     with atomic_path(snakemake.output.library) as temporary:
         library.to_csv(temporary, index=False)

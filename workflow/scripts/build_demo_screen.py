@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from paintassay.demo_plates import plate_layout, write_plate_maps
-from paintassay.demo_screen import write_plate
-from paintassay.logs import logged_to
-from paintassay.orphans import end_with_parent
+from paintassay.core.jobs import end_with_parent, job
+from paintassay.demo.plates import plate_layout, write_plate_maps
+from paintassay.demo.screen import write_plate
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params = snakemake.params
     folder = Path(snakemake.output.images).parent
     library = pd.read_csv(snakemake.input.library, keep_default_na=False)

@@ -4,30 +4,42 @@ from pathlib import Path
 
 import pandas as pd
 
-from paintassay import comparison_tables, image_tables, page, tables
-from paintassay.files import read_json, sha256, write_text
-from paintassay.logs import logged_to
-from paintassay.page_sources import draw_examples, read_training
-from paintassay.provenance import software_versions
+from paintassay.core import tables
+from paintassay.core.files import read_json, sha256, write_text
+from paintassay.core.jobs import job
+from paintassay.core.versions import software_versions
+from paintassay.images.tables import LOST_VIEWS, QUALITY
+from paintassay.labels.tables import ASSAYS, CONFLICTS
+from paintassay.report.page.content import page_content, render_page
+from paintassay.report.page.images import draw_examples, read_history
+from paintassay.statistics.tables import (
+    EXCLUDED,
+    METRICS,
+    ROC_CURVES,
+    ROC_TESTS,
+    SUMMARY,
+    TASKS,
+    WILCOXON,
+)
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, params = snakemake.input, snakemake.params
     read = {
         name: tables.read_parquet(files[name], schema).to_pandas()
         if files[name].endswith(".parquet")
         else tables.read_csv(files[name], schema)
         for name, schema in {
-            "assays": tables.ASSAYS,
-            "conflicts": tables.CONFLICTS,
-            "lost_views": image_tables.LOST_VIEWS,
-            "quality": image_tables.QUALITY,
-            "metrics": comparison_tables.METRICS,
-            "tasks": comparison_tables.TASKS,
-            "summary": comparison_tables.SUMMARY,
-            "wilcoxon": comparison_tables.WILCOXON,
-            "roc_tests": comparison_tables.ROC_TESTS,
-            "roc_curves": comparison_tables.ROC_CURVES,
-            "excluded": comparison_tables.EXCLUDED,
+            "assays": ASSAYS,
+            "conflicts": CONFLICTS,
+            "lost_views": LOST_VIEWS,
+            "quality": QUALITY,
+            "metrics": METRICS,
+            "tasks": TASKS,
+            "summary": SUMMARY,
+            "wilcoxon": WILCOXON,
+            "roc_tests": ROC_TESTS,
+            "roc_curves": ROC_CURVES,
+            "excluded": EXCLUDED,
         }.items()
     }
     # Their schemas stand in modules that need more than this job has.
@@ -39,7 +51,7 @@ with logged_to(snakemake.log[0]):
         "dataset": read_json(files.dataset_summary),
         "problems": read_json(files.problems),
         "trainings": [
-            read_training(*each)
+            read_history(*each)
             for each in zip(files.histories, files.cards, files.timing, strict=True)
         ],
         "config": params.config,
@@ -50,6 +62,6 @@ with logged_to(snakemake.log[0]):
     examples = draw_examples(
         files.views, params.shards, files.labels, files.predictions, read["summary"]
     )
-    content = page.page_content(read, facts, examples)
+    content = page_content(read, facts, examples)
     template = Path(files.template).parent
-    write_text(page.render_page(content, template), snakemake.output.page)
+    write_text(render_page(content, template), snakemake.output.page)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from paintassay import tables
-from paintassay.errors import InputError
-from paintassay.image_tables import DAMAGED_VIEWS
-from paintassay.logs import logged_to
-from paintassay.shards import verify_manifest
+from paintassay.core import tables
+from paintassay.core.errors import InputError
+from paintassay.core.jobs import job
+from paintassay.images.shards import verify_manifest
+from paintassay.images.tables import DAMAGED_VIEWS
 
 log = logging.getLogger(__name__)
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     manifest = pd.read_parquet(snakemake.input.views)
     folder = Path(snakemake.input.shards[0]).parent
     damaged = verify_manifest(manifest, folder, snakemake.threads)

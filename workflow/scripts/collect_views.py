@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from paintassay import tables
-from paintassay.image_tables import LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
-from paintassay.logs import logged_to
-from paintassay.quality import flag, missing
-from paintassay.shards import check_frames
+from paintassay.core import tables
+from paintassay.core.jobs import job
+from paintassay.images.quality import flag, missing
+from paintassay.images.shards import check_frames
+from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
 
 
 def together(paths, read):
@@ -14,7 +14,7 @@ def together(paths, read):
     return pd.concat([read(path) for path in paths], ignore_index=True)
 
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, channels, output = snakemake.input, snakemake.params.channels, snakemake.output
     schema = views_schema(channels)
     views = together(files.views, lambda path: tables.read_parquet(path, schema).to_pandas())

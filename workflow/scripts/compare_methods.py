@@ -4,19 +4,22 @@ from itertools import product
 
 import pandas as pd
 
-from paintassay import comparison_tables, methods, tables
-from paintassay.comparison import compare
-from paintassay.files import write_json
-from paintassay.image_tables import SPLITS
-from paintassay.logs import logged_to
-from paintassay.samples import read_labels
-from paintassay.tool_predictions import find_other_parts, read_tool
+from paintassay.compounds.tables import COMPOUNDS
+from paintassay.core import tables
+from paintassay.core.files import write_json
+from paintassay.core.jobs import job
+from paintassay.dataset.tables import SPLITS
+from paintassay.labels.reading import read_labels
+from paintassay.statistics import methods
+from paintassay.statistics.compare import compare
+from paintassay.statistics.tables import EXCLUDED, FILES, METRICS
+from paintassay.statistics.tools import find_other_parts, read_tool
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, params, output = snakemake.input, snakemake.params, snakemake.output
     labels = read_labels(files.labels, files.assays)
     splits = tables.read_parquet(files.splits, SPLITS).to_pandas()
-    library = tables.read_parquet(files.library, tables.COMPOUNDS, ["inchikey"])
+    library = tables.read_parquet(files.library, COMPOUNDS, ["inchikey"])
     compounds = library["inchikey"].to_pylist()
 
     parts, other_parts = {}, []
@@ -28,18 +31,14 @@ with logged_to(snakemake.log[0]):
         predictions = read_tool(path, labels.tasks, splits, compounds)["compounds"]
         parts[tool] = methods.parts_by_run(predictions, labels)
         other_parts += find_other_parts(tool, predictions.keys, splits)
-    metrics = pd.concat(
-        tables.read_parquet(path, comparison_tables.METRICS).to_pandas() for path in files.metrics
-    )
-    excluded = pd.concat(
-        tables.read_csv(path, comparison_tables.EXCLUDED) for path in files.excluded
-    )
+    metrics = pd.concat(tables.read_parquet(path, METRICS).to_pandas() for path in files.metrics)
+    excluded = pd.concat(tables.read_csv(path, EXCLUDED) for path in files.excluded)
 
     compared, problems = compare(
         metrics, parts, labels, params.replicates, params.permutations, params.seed
     )
     compared |= {"metrics": metrics, "excluded": excluded}
-    for name, schema in comparison_tables.FILES.items():
+    for name, schema in FILES.items():
         table, place = compared[name.partition(".")[0]], output[name.partition(".")[0]]
         write = tables.write_csv if name.endswith(".csv") else tables.write_parquet
         write(table, place, schema)

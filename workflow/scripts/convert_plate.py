@@ -3,19 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from paintassay import tables
-from paintassay.convert import convert_plate
-from paintassay.errors import InputError
-from paintassay.image_tables import (
-    LOST_VIEWS,
-    PLATE_INDEX,
-    PLATED_WELLS,
-    QUALITY,
-    views_schema,
-)
-from paintassay.logs import logged_to
+from paintassay.core import tables
+from paintassay.core.errors import InputError
+from paintassay.core.jobs import job
+from paintassay.images.convert import convert_plate
+from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX, PLATED_WELLS, QUALITY, views_schema
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, params, output = snakemake.input, snakemake.params, snakemake.output
     plate = snakemake.wildcards.plate
     index = tables.read_parquet(files.index, PLATE_INDEX).to_pandas()

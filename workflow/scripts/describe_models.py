@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-from paintassay.architectures import ARCHITECTURES, layer_table
-from paintassay.logs import logged_to
-from paintassay.tables import write_csv
-from paintassay.trained import load_trained, sample_shape
+from paintassay.core.jobs import job
+from paintassay.core.tables import write_csv
+from paintassay.training.description import layer_table
+from paintassay.training.tables import ARCHITECTURES
+from paintassay.training.weights import load_trained, sample_shape
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     tables = [pd.DataFrame(columns=ARCHITECTURES.names)]
     for weights in snakemake.input.weights:
         model, facts = load_trained(weights)

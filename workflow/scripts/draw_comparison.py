@@ -3,16 +3,22 @@
 import json
 from pathlib import Path
 
-from paintassay import (
-    comparison_data,
-    comparison_figures,
-    comparison_tables,
-    figure_tables,
-    panel_figures,
+from paintassay.core.jobs import job
+from paintassay.core.tables import read_csv, read_parquet, write_csv
+from paintassay.drawing.style import save_figure
+from paintassay.labels.tables import ASSAYS
+from paintassay.report.figures import tables as figure_tables
+from paintassay.report.figures.comparison import draw_distribution, draw_fig4, draw_s1
+from paintassay.report.figures.comparison_data import (
+    distribution_data,
+    fig4_data,
+    relation_data,
+    s1_data,
+    s6_data,
+    training_data,
 )
-from paintassay.figures import save_figure
-from paintassay.logs import logged_to
-from paintassay.tables import ASSAYS, read_csv, read_parquet, write_csv
+from paintassay.report.figures.panels import draw_s2, draw_s3, draw_s6, draw_training_curves
+from paintassay.statistics import tables as statistics_tables
 
 
 def read_training(path):
@@ -26,37 +32,37 @@ def read_training(path):
     }
 
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, output = snakemake.input, snakemake.output
     tasks, metrics, roc_tests = (
-        read_parquet(files[name], comparison_tables.FILES[f"{name}.parquet"]).to_pandas()
+        read_parquet(files[name], statistics_tables.FILES[f"{name}.parquet"]).to_pandas()
         for name in ("tasks", "metrics", "roc_tests")
     )
     summary, predictability = (
-        read_csv(files[name], comparison_tables.FILES[f"{name}.csv"])
+        read_csv(files[name], statistics_tables.FILES[f"{name}.csv"])
         for name in ("summary", "predictability")
     )
     assays = read_csv(files.assays, ASSAYS)
     order = list(summary["method"])
     trainings = [read_training(path) for path in files.histories]
-    relation = comparison_data.relation_data(predictability, tasks)
+    relation = relation_data(predictability, tasks)
 
     drawn = {
         "fig4": (
-            comparison_data.fig4_data(roc_tests, order, assays),
-            comparison_figures.draw_fig4,
+            fig4_data(roc_tests, order, assays),
+            draw_fig4,
         ),
         "auc_distribution": (
-            comparison_data.distribution_data(tasks),
-            comparison_figures.draw_distribution,
+            distribution_data(tasks),
+            draw_distribution,
         ),
-        "s1": (comparison_data.s1_data(metrics, tasks), comparison_figures.draw_s1),
-        "s2": (relation, panel_figures.draw_s2),
-        "s3": (relation, panel_figures.draw_s3),
-        "s6": (comparison_data.s6_data(tasks), panel_figures.draw_s6),
+        "s1": (s1_data(metrics, tasks), draw_s1),
+        "s2": (relation, draw_s2),
+        "s3": (relation, draw_s3),
+        "s6": (s6_data(tasks), draw_s6),
         "training_curves": (
-            comparison_data.training_data(trainings, order),
-            panel_figures.draw_training_curves,
+            training_data(trainings, order),
+            draw_training_curves,
         ),
     }
     for name, (data, draw) in drawn.items():

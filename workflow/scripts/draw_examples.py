@@ -4,15 +4,28 @@ import logging
 
 import pandas as pd
 
-from paintassay import comparison_tables, example_data, example_figures, figure_tables, methods
-from paintassay.errors import InputError
-from paintassay.figures import save_figure
-from paintassay.image_tables import SPLITS
-from paintassay.logs import logged_to
-from paintassay.print_figures import figure_of_words
-from paintassay.samples import read_labels
-from paintassay.tables import ASSAYS, COMPOUNDS, LABELS, read_csv, read_parquet, write_csv
-from paintassay.tool_predictions import read_tool
+from paintassay.compounds.tables import COMPOUNDS
+from paintassay.core.errors import InputError
+from paintassay.core.jobs import job
+from paintassay.core.tables import read_csv, read_parquet, write_csv
+from paintassay.dataset.tables import SPLITS
+from paintassay.drawing.print import figure_of_words
+from paintassay.drawing.style import save_figure
+from paintassay.labels.reading import read_labels
+from paintassay.labels.tables import ASSAYS, LABELS
+from paintassay.report.figures import examples
+from paintassay.report.figures import tables as figure_tables
+from paintassay.report.figures.example_data import (
+    channels_data,
+    choose_task,
+    fig2_data,
+    fig5_data,
+    part_scores,
+    views_of,
+)
+from paintassay.statistics import methods
+from paintassay.statistics import tables as statistics_tables
+from paintassay.statistics.tools import read_tool
 
 
 def read_scores(method, chosen, files, params, labels):
@@ -26,7 +39,7 @@ def read_scores(method, chosen, files, params, labels):
         place = params.models.index(method) * len(params.splits)
         path = files.compounds[place + params.splits.index(chosen["split"])]
         predictions = methods.read_model("compounds", path, chosen["split"], labels.tasks)
-    return example_data.part_scores(predictions, chosen, labels)
+    return part_scores(predictions, chosen, labels)
 
 
 def draw(name, data, manifest, params):
@@ -34,12 +47,12 @@ def draw(name, data, manifest, params):
     if data.empty:
         return figure_of_words(NONE[name])
     try:
-        views = example_data.views_of(data, manifest, params.shards)
+        views = views_of(data, manifest, params.shards)
     except InputError as error:
         # The shards may have been removed to save space; the other results are none the worse.
         logging.warning("%s is drawn without images: %s", name, error)
         return figure_of_words(f"The images cannot be read: {error.where} {error.problem}.")
-    function = getattr(example_figures, f"draw_{name}")
+    function = getattr(examples, f"draw_{name}")
     return function(data, views, views.channels, params.pixel_size_um)
 
 
@@ -50,13 +63,13 @@ NONE = {
     "view_channels": "There is no view.",
 }
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, params, output = snakemake.input, snakemake.params, snakemake.output
     tasks, roc_tests = (
-        read_parquet(files[name], comparison_tables.FILES[f"{name}.parquet"]).to_pandas()
+        read_parquet(files[name], statistics_tables.FILES[f"{name}.parquet"]).to_pandas()
         for name in ("tasks", "roc_tests")
     )
-    order = list(read_csv(files.summary, comparison_tables.SUMMARY)["method"])
+    order = list(read_csv(files.summary, statistics_tables.SUMMARY)["method"])
     assays = read_csv(files.assays, ASSAYS)
     labels = read_parquet(files.labels, LABELS).to_pandas()
     manifest = pd.read_parquet(files.views)
@@ -65,15 +78,15 @@ with logged_to(snakemake.log[0]):
     data = {name: pd.DataFrame(columns=schema.names) for name, schema in schemas.items()}
     # What a tool predicts well need not be seen in images.
     own = tasks[tasks["method"].isin(params.models)]
-    data["fig2"] = example_data.fig2_data(own, assays, labels, manifest)
-    chosen = example_data.choose_task(roc_tests, order)
+    data["fig2"] = fig2_data(own, assays, labels, manifest)
+    chosen = choose_task(roc_tests, order)
     if chosen is not None:
         matrix = read_labels(files.labels, files.assays)
         scores = [
             read_scores(chosen[each], chosen, files, params, matrix) for each in ("first", "second")
         ]
-        data["fig5"] = example_data.fig5_data(chosen, scores, labels, assays, manifest)
-    data["view_channels"] = example_data.channels_data(manifest)
+        data["fig5"] = fig5_data(chosen, scores, labels, assays, manifest)
+    data["view_channels"] = channels_data(manifest)
     for name, schema in schemas.items():
         figure = draw(name, data[name], manifest, params)
         for kind in ("svg", "png"):

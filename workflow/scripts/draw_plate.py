@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from paintassay import figures, pictures, tables
-from paintassay.image_tables import PLATED_WELLS, QUALITY
-from paintassay.logs import logged_to
-from paintassay.quality import flag, summarise_plate
-from paintassay.views import Views
+from paintassay.core import tables
+from paintassay.core.jobs import job
+from paintassay.drawing.style import save_figure
+from paintassay.images.pictures import (
+    contact_sheet,
+    montage,
+    no_views,
+    plate_heat_maps,
+    save_picture,
+)
+from paintassay.images.quality import flag, summarise_plate
+from paintassay.images.tables import PLATED_WELLS, QUALITY
+from paintassay.images.views import Views
 
 MEASURES = ["focus_slope", "saturated", "mean", "flagged"]
 # Wells on the contact sheet: some controls first, then treatments from all over the plate.
@@ -22,19 +30,19 @@ def spread(wells, number):
     return wells.iloc[np.unique(np.linspace(0, len(wells) - 1, number).round().astype(int))]
 
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, params, output = snakemake.input, snakemake.params, snakemake.output
     plate = snakemake.wildcards.plate
     manifest = pd.read_parquet(files.views)
     if manifest.empty:
         for path in output:
-            pictures.save_picture(pictures.no_views(f"Plate {plate}"), path)
+            save_picture(no_views(f"Plate {plate}"), path)
         sys.exit()
     quality = tables.read_parquet(files.quality, QUALITY).to_pandas()
     wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
 
     summary = summarise_plate(flag(quality, params.limits))
-    heat_maps = pictures.plate_heat_maps(summary, plate, MEASURES)
+    heat_maps = plate_heat_maps(summary, plate, MEASURES)
     one_site = manifest.drop_duplicates(["plate", "well"]).merge(
         wells, on=["plate", "well"], how="left"
     )
@@ -49,16 +57,16 @@ with logged_to(snakemake.log[0]):
     names = [
         " ".join(pair) for pair in zip(sheet["well"], sheet["compound_id"].fillna("?"), strict=True)
     ]
-    contact_sheet = pictures.contact_sheet(
+    sheet_picture = contact_sheet(
         views, names, params.channels, pixel_size_um=params.pixel_size_um, title=f"Plate {plate}"
     )
-    montage = pictures.montage(
+    view_picture = montage(
         views[0],
         params.channels,
         params.pixel_size_um,
         title=f"Plate {plate}, {names[0]}, site {sheet['site'].iloc[0]}",
     )
 
-    figures.save_figure(heat_maps, output.heat_maps)
-    pictures.save_picture(contact_sheet, output.contact_sheet)
-    pictures.save_picture(montage, output.montage)
+    save_figure(heat_maps, output.heat_maps)
+    save_picture(sheet_picture, output.contact_sheet)
+    save_picture(view_picture, output.montage)

@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
-from paintassay import tables
-from paintassay.chembl_release import release_name
-from paintassay.chembl_sqlite import extract_activities
-from paintassay.files import read_json, write_json
-from paintassay.logs import logged_to
-from paintassay.provenance import software_versions
+from paintassay.chembl.dump import extract_activities
+from paintassay.chembl.release import release_name
+from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.compounds.tables import COMPOUNDS
+from paintassay.core import tables
+from paintassay.core.files import read_json, write_json
+from paintassay.core.jobs import job
+from paintassay.core.versions import software_versions
 
 KEYS = ["inchikey", "first_block", "parent_inchikey"]
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     dump, params, output = snakemake.input.dump, snakemake.params, snakemake.output
-    compounds = tables.read_parquet(snakemake.input.compounds, tables.COMPOUNDS, KEYS)
+    compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS, KEYS)
     matches, activities = extract_activities(
         dump, compounds.to_pandas(), params.match_on, params.release
     )
@@ -27,6 +29,6 @@ with logged_to(snakemake.log[0]):
         "software": software_versions("pyarrow"),
     }
 
-    tables.write_parquet(matches, output.matches, tables.MATCHES)
-    tables.write_parquet(activities, output.activities, tables.ACTIVITIES)
+    tables.write_parquet(matches, output.matches, MATCHES)
+    tables.write_parquet(activities, output.activities, ACTIVITIES)
     write_json(source, output.source)

@@ -2,15 +2,17 @@
 
 import numpy as np
 
-from paintassay import tables
-from paintassay.chembl_webservice import fetch_compounds
-from paintassay.logs import logged_to
+from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.chembl.webservice import fetch_compounds
+from paintassay.compounds.tables import COMPOUNDS
+from paintassay.core import tables
+from paintassay.core.jobs import job
 
 KEYS = ["inchikey", "first_block", "parent_inchikey"]
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
-    compounds = tables.read_parquet(snakemake.input.compounds, tables.COMPOUNDS, KEYS).to_pandas()
+    compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS, KEYS).to_pandas()
     rows = np.array_split(np.arange(len(compounds)), params.chunks)[int(snakemake.wildcards.chunk)]
     matches, activities = fetch_compounds(
         compounds.iloc[rows],
@@ -21,5 +23,5 @@ with logged_to(snakemake.log[0]):
         snakemake.resources.attempts,
     )
 
-    tables.write_parquet(matches, output.matches, tables.MATCHES)
-    tables.write_parquet(activities, output.activities, tables.ACTIVITIES)
+    tables.write_parquet(matches, output.matches, MATCHES)
+    tables.write_parquet(activities, output.activities, ACTIVITIES)

@@ -1,11 +1,11 @@
 """Find every image of one plate."""
 
-from paintassay import tables
-from paintassay.image_index import index_plate
-from paintassay.image_tables import LOST_VIEWS, PLATE_INDEX
-from paintassay.logs import logged_to
+from paintassay.core import tables
+from paintassay.core.jobs import job
+from paintassay.images.index import index_plate
+from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     index, lost = index_plate(
         params.layout, params.root, snakemake.wildcards.plate, params.channels, params.path_prefix

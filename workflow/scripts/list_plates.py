@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from paintassay import tables
-from paintassay.image_index import list_plates
-from paintassay.image_tables import PLATES
-from paintassay.logs import logged_to
+from paintassay.core import tables
+from paintassay.core.jobs import job
+from paintassay.images.index import list_plates
+from paintassay.images.tables import PLATES
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params = snakemake.params
     root = params.url or snakemake.input.root
     plates = pd.DataFrame({"plate": list_plates(params.layout, root, params.channels)})

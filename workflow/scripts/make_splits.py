@@ -2,14 +2,15 @@
 
 import pandas as pd
 
-from paintassay import tables
-from paintassay.image_tables import SPLITS
-from paintassay.logs import logged_to
-from paintassay.splits import make_splits
+from paintassay.compounds.tables import COMPOUNDS
+from paintassay.core import tables
+from paintassay.core.jobs import job
+from paintassay.dataset.splits import make_splits
+from paintassay.dataset.tables import SPLITS
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params = snakemake.params
-    compounds = tables.read_parquet(snakemake.input.compounds, tables.COMPOUNDS).to_pandas()
+    compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS).to_pandas()
     labelled = pd.read_csv(snakemake.input.labels)["INCHIKEY"]
     splits = make_splits(
         compounds[compounds["inchikey"].isin(labelled)],

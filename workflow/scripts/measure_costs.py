@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-from paintassay.costs import COSTS, cost_table, count_macs, count_parameters
-from paintassay.logs import logged_to
-from paintassay.tables import write_csv
-from paintassay.trained import load_trained, sample_shape
+from paintassay.core.jobs import job
+from paintassay.core.tables import write_csv
+from paintassay.training.description import cost_table, count_macs, count_parameters
+from paintassay.training.tables import COSTS
+from paintassay.training.weights import load_trained, sample_shape
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     jobs = []
     for weights, timing in zip(snakemake.input.weights, snakemake.input.timing, strict=True):
         model, facts = load_trained(weights)

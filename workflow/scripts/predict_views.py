@@ -3,32 +3,32 @@
 import pandas as pd
 import torch
 
-from paintassay import predictions
-from paintassay.devices import choose_devices
-from paintassay.logs import logged_to
-from paintassay.prediction_tables import prediction_table
-from paintassay.tables import ASSAYS, read_csv, write_parquet
-from paintassay.trained import load_trained
-from paintassay.training import Settings
-from paintassay.training_job import read_samples
+from paintassay.core.jobs import job
+from paintassay.core.tables import read_csv, write_parquet
+from paintassay.dataset.parts import add_parts, parts_of
+from paintassay.labels.tables import ASSAYS
+from paintassay.predictions.tables import prediction_table
+from paintassay.training.gpus import choose_devices
+from paintassay.training.job import read_samples
+from paintassay.training.predict import check_fit, predict
+from paintassay.training.train import Settings
+from paintassay.training.weights import load_trained
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, params, resources = snakemake.input, snakemake.params, snakemake.resources
     torch.set_num_threads(snakemake.threads)
     [device] = choose_devices(resources.device, 1)
     model, facts = load_trained(files.weights)
-    rows = predictions.parts_of(
-        pd.read_parquet(files.views), int(snakemake.wildcards.split), params.parts
-    )
+    rows = parts_of(pd.read_parquet(files.views), int(snakemake.wildcards.split), params.parts)
     names = ["views", "cells", "features", "feature_wells", "feature_names"]
     places = {name: files.get(name) for name in names} | {"shards": params.shards}
     samples, channels = read_samples(facts["input"], rows, {**facts, **places})
     tasks = read_csv(files.assays, ASSAYS)["COLUMN"].to_list()
-    predictions.check_fit(facts, tasks, channels, samples.shape, files.weights)
+    check_fit(facts, tasks, channels, samples.shape, files.weights)
 
     # As it was trained, but for what only training needs.
     settings = Settings(**facts["settings"] | {"epochs": 0, "threads": snakemake.threads})
-    scores = predictions.predict(model.to(device), samples, device, resources.batch_size, settings)
-    views = predictions.add_parts(samples.views, rows)
+    scores = predict(model.to(device), samples, device, resources.batch_size, settings)
+    views = add_parts(samples.views, rows)
     table = prediction_table("views", views, scores, tasks)
     write_parquet(table, snakemake.output.views, table.schema)

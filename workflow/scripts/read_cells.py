@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from paintassay import tables
-from paintassay.downloads import fetched
-from paintassay.image_tables import CELLS
-from paintassay.logs import logged_to
-from paintassay.shards import read_shape
-from paintassay.single_cells import LOST_CELLS, read_cells
+from paintassay.chembl.downloads import fetched
+from paintassay.core import tables
+from paintassay.core.jobs import job
+from paintassay.dataset.cells import read_cells
+from paintassay.dataset.tables import CELLS, LOST_CELLS
+from paintassay.images.shards import read_shape
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, url, output = snakemake.input, snakemake.params.url, snakemake.output
     plate = snakemake.wildcards.plate
     views = pd.read_parquet(files.views)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from paintassay import tables
-from paintassay.features import PROFILE_PROBLEMS, read_profiles
-from paintassay.files import atomic_path, write_text
-from paintassay.image_tables import FEATURE_WELLS
-from paintassay.logs import logged_to
+from paintassay.core import tables
+from paintassay.core.files import atomic_path, write_text
+from paintassay.core.jobs import job
+from paintassay.dataset.profiles import read_profiles
+from paintassay.dataset.tables import FEATURE_WELLS, PROFILE_PROBLEMS
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     output = snakemake.output
     # One file may hold several plates.
     paths = list(dict.fromkeys(snakemake.input.tables))

@@ -2,11 +2,11 @@
 
 import logging
 
-from paintassay.chembl_retrieve import retrieve_dump
-from paintassay.files import write_json
-from paintassay.logs import logged_to
+from paintassay.chembl.retrieve import retrieve_dump
+from paintassay.core.files import write_json
+from paintassay.core.jobs import job
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params = snakemake.params
     logging.info("%s; %s", snakemake.resources.source, params.url)
     origin = retrieve_dump(params.url, snakemake.output.database)

@@ -4,10 +4,10 @@ import logging
 import shutil
 from pathlib import Path
 
-from paintassay.downloads import download_all, read_checksums
-from paintassay.logs import logged_to
+from paintassay.chembl.downloads import download_all, read_checksums
+from paintassay.core.jobs import job
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params, output = snakemake.params, snakemake.output
     logging.info("%s; %s", snakemake.resources.source, params.url)
     # Beside the outputs, so that what a killed job has fetched is there for the next.

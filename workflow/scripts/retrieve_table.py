@@ -2,11 +2,11 @@
 
 import logging
 
-from paintassay.downloads import download
-from paintassay.files import write_json
-from paintassay.logs import logged_to
+from paintassay.chembl.downloads import download
+from paintassay.core.files import write_json
+from paintassay.core.jobs import job
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     params = snakemake.params
     logging.info("%s; %s", snakemake.resources.source, params.url)
     origin = download(params.url, snakemake.output.table, params.sha256 or None)

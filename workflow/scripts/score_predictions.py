@@ -2,20 +2,23 @@
 
 import pandas as pd
 
-from paintassay import comparison_tables, methods, tables
-from paintassay.image_tables import SPLITS
-from paintassay.logs import logged_to
-from paintassay.run_metrics import score_runs
-from paintassay.samples import read_labels
-from paintassay.tool_predictions import read_tool
+from paintassay.compounds.tables import COMPOUNDS
+from paintassay.core import tables
+from paintassay.core.jobs import job
+from paintassay.dataset.tables import SPLITS
+from paintassay.labels.reading import read_labels
+from paintassay.statistics import methods
+from paintassay.statistics.scoring import score_runs
+from paintassay.statistics.tables import EXCLUDED, LEVELS, METRICS
+from paintassay.statistics.tools import read_tool
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, params = snakemake.input, snakemake.params
     labels = read_labels(files.labels, files.assays)
     scored = []
     if params.tool:
         splits = tables.read_parquet(files.splits, SPLITS).to_pandas()
-        library = tables.read_parquet(files.library, tables.COMPOUNDS, ["inchikey"])
+        library = tables.read_parquet(files.library, COMPOUNDS, ["inchikey"])
         read = read_tool(files.predictions, labels.tasks, splits, library["inchikey"].to_pylist())
         scored = [
             score_runs(snakemake.wildcards.method, level, predictions, labels)
@@ -23,9 +26,9 @@ with logged_to(snakemake.log[0]):
         ]
     else:
         for split, *paths in zip(params.splits, files.wells, files.compounds, strict=True):
-            for level, path in zip(comparison_tables.LEVELS, paths, strict=True):
+            for level, path in zip(LEVELS, paths, strict=True):
                 predictions = methods.read_model(level, path, split, labels.tasks)
                 scored.append(score_runs(snakemake.wildcards.method, level, predictions, labels))
     metrics, excluded = (pd.concat(each, ignore_index=True) for each in zip(*scored, strict=True))
-    tables.write_parquet(metrics, snakemake.output.metrics, comparison_tables.METRICS)
-    tables.write_csv(excluded, snakemake.output.excluded, comparison_tables.EXCLUDED)
+    tables.write_parquet(metrics, snakemake.output.metrics, METRICS)
+    tables.write_csv(excluded, snakemake.output.excluded, EXCLUDED)

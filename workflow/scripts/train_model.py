@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from paintassay.logs import logged_to
-from paintassay.training_job import run
+from paintassay.core.jobs import job
+from paintassay.training.job import run
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     files, params, resources = snakemake.input, snakemake.params, snakemake.resources
     output, wildcards = snakemake.output, snakemake.wildcards
     folder = Path(output.weights).parent

@@ -1,9 +1,11 @@
 """Settle each compound in each assay by the majority of its activity comments (part two)."""
 
-from paintassay import tables
-from paintassay.files import write_json
-from paintassay.labels import library_activities, read_comment_table, vote_comments
-from paintassay.logs import logged_to
+from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.core import tables
+from paintassay.core.files import write_json
+from paintassay.core.jobs import job
+from paintassay.labels.activities import library_activities, read_comment_table, vote_comments
+from paintassay.labels.tables import COMMENT_LABELS, COMMENT_TIES, UNKNOWN_COMMENTS
 
 COLUMNS = [
     "activity_id",
@@ -13,17 +15,17 @@ COLUMNS = [
     "potential_duplicate",
 ]
 
-with logged_to(snakemake.log[0]):
+with job(snakemake.log[0]):
     output = snakemake.output
     meaning = read_comment_table(snakemake.input.comment_table)
     activities = library_activities(
-        tables.read_parquet(snakemake.input.matches, tables.MATCHES),
-        tables.read_parquet(snakemake.input.activities, tables.ACTIVITIES, COLUMNS),
+        tables.read_parquet(snakemake.input.matches, MATCHES),
+        tables.read_parquet(snakemake.input.activities, ACTIVITIES, COLUMNS),
         snakemake.params.exclude_potential_duplicates,
     )
     labels, ties, unknown, funnel = vote_comments(activities, meaning)
 
-    tables.write_parquet(labels, output.labels, tables.COMMENT_LABELS)
-    tables.write_csv(ties, output.ties, tables.COMMENT_TIES)
-    tables.write_csv(unknown, output.unknown, tables.UNKNOWN_COMMENTS)
+    tables.write_parquet(labels, output.labels, COMMENT_LABELS)
+    tables.write_csv(ties, output.ties, COMMENT_TIES)
+    tables.write_csv(unknown, output.unknown, UNKNOWN_COMMENTS)
     write_json(funnel, output.funnel)

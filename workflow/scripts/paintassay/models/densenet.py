@@ -2,7 +2,7 @@
 
 from monai.networks.nets.densenet import DenseNet121
 
-from paintassay.models import check_side
+from paintassay.models._registry import check_side
 
 INPUT = "views"
 

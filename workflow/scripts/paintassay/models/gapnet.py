@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from paintassay.models import check_side
+from paintassay.models._registry import check_side
 
 INPUT = "views"
 

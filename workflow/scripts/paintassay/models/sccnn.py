@@ -1,6 +1,6 @@
 """SC-CNN: GapNet for small squares around single cells."""
 
-from paintassay.models import check_side
+from paintassay.models._registry import check_side
 from paintassay.models.gapnet import GapNet
 
 INPUT = "cells"

@@ -1,0 +1,1 @@
+"""The compound library as InChIKeys."""

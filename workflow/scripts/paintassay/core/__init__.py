@@ -1,0 +1,1 @@
+"""What all stages share: errors, files, tables, jobs."""

@@ -1,0 +1,129 @@
+"""Tables as files: schemas whose columns have meanings, checked when written and when read."""
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from paintassay.core.errors import InputError
+from paintassay.core.files import atomic_path
+
+
+def table_schema(description, *columns):
+    """Make an Arrow schema from (name, type, meaning) or (name, type, meaning, "optional")."""
+    fields = []
+    for name, kind, meaning, *optional in columns:
+        fields.append(
+            pa.field(name, kind, nullable=bool(optional), metadata={"description": meaning})
+        )
+    return pa.schema(fields, metadata={"description": description})
+
+
+text, integer, real = pa.string(), pa.int64(), pa.float64()
+
+
+def conform(data, schema):
+    """Cast a table to a schema: its columns in its order, its types, its missing values.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table or list of dict
+        At least the columns of the schema.
+    schema : pyarrow.Schema
+        One of this module.
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Raises
+    ------
+    ValueError
+        A column is missing, a value does not fit its type, or is missing where it must not be.
+    """
+    if isinstance(data, list):
+        table = pa.Table.from_pylist(data, schema=schema)
+    else:
+        names = data.column_names if isinstance(data, pa.Table) else list(data.columns)
+        absent = [name for name in schema.names if name not in names]
+        if absent:
+            raise ValueError(f"columns missing: {', '.join(absent)}")
+        if isinstance(data, pa.Table):
+            table = data.select(schema.names).cast(schema)
+        else:
+            table = pa.Table.from_pandas(data[schema.names], schema=schema, preserve_index=False)
+    for field in schema:
+        if not field.nullable and table[field.name].null_count:
+            raise ValueError(f"column {field.name} has missing values")
+    return table.replace_schema_metadata(schema.metadata)
+
+
+def write_parquet(data, path, schema):
+    """Write a table that fits `schema` as Parquet, atomically and byte for byte repeatable."""
+    with atomic_path(path) as temporary:
+        pq.write_table(conform(data, schema), temporary, compression="zstd")
+
+
+def write_csv(data, path, schema):
+    """Write a table that fits `schema` as CSV for people and spreadsheets, atomically."""
+    # Arrow's types keep whole numbers whole where some are missing.
+    table = conform(data, schema).to_pandas(types_mapper=pd.ArrowDtype)
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_parquet(path, schema, columns=None):
+    """Read a Parquet table of this workflow.
+
+    Parameters
+    ----------
+    path : str or Path
+    schema : pyarrow.Schema
+        What it must contain.
+    columns : list of str, optional
+        Only these.
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Raises
+    ------
+    InputError
+        The file is no Parquet file or does not have the schema's columns and types.
+    """
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    try:
+        found = pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise InputError(path, f"is not a Parquet file ({error})") from error
+    for field in wanted:
+        if field.name not in found.names or found.field(field.name).type != field.type:
+            raise InputError(
+                path,
+                f"column {field.name} of type {field.type} is missing",
+                "the file comes from another version of this workflow; remove it and run again",
+            )
+    return pq.read_table(path, columns=wanted.names)
+
+
+def read_csv(path, schema):
+    """Read a CSV table that `write_csv` wrote, as a pandas.DataFrame."""
+    table = pa.csv.read_csv(
+        path,
+        convert_options=pa.csv.ConvertOptions(
+            column_types={field.name: field.type for field in schema}, strings_can_be_null=True
+        ),
+    )
+    return table.to_pandas()
+
+
+def joined(lists):
+    """Join each list of values into one text, separated by ``;`` (for CSV)."""
+    return pd.Series([";".join(map(str, values)) for values in lists], dtype="str")
+
+
+def sorted_by(table, *columns):
+    """Sort an Arrow table by columns, ascending."""
+    return table.take(pc.sort_indices(table, [(name, "ascending") for name in columns]))

@@ -1,0 +1,1 @@
+"""Splits, and every view with its compound, labels and part; cells and profiles beside it."""

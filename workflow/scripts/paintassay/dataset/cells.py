@@ -1,0 +1,311 @@
+"""Centres of single cells, from what CellProfiler and its relatives leave behind."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from paintassay.core.errors import InputError
+from paintassay.core.keys import VIEW
+from paintassay.dataset.tables import CELLS, LOST_CELLS
+from paintassay.images.wells import well_name
+
+ROWS_PER_BATCH = 500_000
+BYTES_PER_BATCH = 64 * 2**20
+
+# The names under which CellProfiler, cytominer-database, CytoTable and pycytominer write a column.
+IMAGE_COLUMNS = {
+    "plate": ("Metadata_Plate", "Image_Metadata_Plate", "Image_Metadata_PlateID"),
+    "well": ("Metadata_Well", "Image_Metadata_Well", "Image_Metadata_CPD_WELL_POSITION"),
+    "site": ("Metadata_Site", "Image_Metadata_Site"),
+}
+KEY_COLUMNS = {
+    "table": ("TableNumber", "Metadata_TableNumber", "Image_TableNumber"),
+    "image": ("ImageNumber", "Metadata_ImageNumber"),
+}
+CELL_COLUMNS = {
+    "cell": (
+        "ObjectNumber",
+        "Nuclei_ObjectNumber",
+        "Metadata_ObjectNumber",
+        "Nuclei_Number_Object_Number",
+        "Number_Object_Number",
+    ),
+    "x": (
+        "Nuclei_Location_Center_X",
+        "Location_Center_X",
+        "Metadata_Nuclei_Location_Center_X",
+    ),
+    "y": (
+        "Nuclei_Location_Center_Y",
+        "Location_Center_Y",
+        "Metadata_Nuclei_Location_Center_Y",
+    ),
+}
+# cytominer-database and pycytominer fix the names; `SELECT *` on the small table of images leaves
+# the choice among its many columns to pandas.
+IMAGE_QUERY = "SELECT * FROM Image"
+NUCLEI_QUERY = """
+    SELECT TableNumber, ImageNumber, ObjectNumber,
+        Nuclei_Location_Center_X, Nuclei_Location_Center_Y
+    FROM Nuclei"""
+FILE_NAME = re.compile(r"(Image_)?(FileName|URL)_(?!Illum)")
+
+
+def read_cells(source, views, frame, images=None, plate=None, name_pattern=None):
+    """Read the centres of single cells that lie in the views of a manifest.
+
+    The source is read in batches, of which only the good centres are kept, 32 bytes each.
+
+    Parameters
+    ----------
+    source : str or Path
+        What CellProfiler found: a SQLite database with the tables Image and Nuclei (.sqlite, .db),
+        Nuclei.csv with its `images`, or a CSV or Parquet table that has plate, well and site
+        beside the centres.
+    views : pandas.DataFrame
+        plate, well, site of the views in the shards, each once.
+    frame : tuple of int
+        Height and width of the views in pixels.
+    images : str or Path, optional
+        CellProfiler's Image.csv, where the source names its images by number only.
+    plate : str, optional
+        The plate, where nothing in the files names it.
+    name_pattern : str, optional
+        Regular expression with the named groups well, site and, where it can, plate. It is
+        searched for in the images' file names for what no column says.
+
+    Returns
+    -------
+    cells : pandas.DataFrame
+        As `dataset.tables.CELLS`, sorted by plate, well, site and cell; plate and well are
+        categorical, to be small. Cells without numbers are counted from 1 as they come.
+    lost : pandas.DataFrame
+        As `LOST_CELLS`, sorted.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, lacks a column, or has two images of one number.
+    """
+    known = views[VIEW].sort_values(VIEW, ignore_index=True)
+    known = known.astype({"site": "Int64"}).assign(view=range(len(known)))
+    kept, lost = [], []
+    for batch in _batches(Path(source), images, plate, name_pattern):
+        found = batch.merge(known, on=VIEW, how="left", validate="many_to_one")
+        problem = _problems(found, frame)
+        lost.append(_count(found, problem))
+        good = found.loc[problem == "", found.columns.difference(VIEW)]
+        kept.append(good.astype(dict.fromkeys(good.columns.difference(["x", "y"]), "int64")))
+    cells = pd.concat(kept, ignore_index=True).sort_values("view", kind="stable")
+    if "cell" not in cells:
+        cells["cell"] = cells.groupby("view").cumcount() + 1
+    cells = cells.sort_values(["view", "cell"], kind="stable", ignore_index=True)
+    repeated = cells.duplicated(["view", "cell"])
+    again = cells[repeated].merge(known, on="view")
+    lost.append(_count(again, np.full(len(again), "cell number twice in its view")))
+    cells = cells[~repeated]
+    places = known.astype({"plate": "category", "well": "category", "site": "int64"})
+    places = places.iloc[cells["view"]].reset_index(drop=True)
+    cells = pd.concat([places, cells[["cell", "x", "y"]].reset_index(drop=True)], axis="columns")
+    return cells[CELLS.names], _join_counts(lost)
+
+
+def _problems(found, frame):
+    """What is wrong with each cell, or an empty text."""
+    height, width = frame
+    x, y = found["x"], found["y"]
+    number = found.get("cell", pd.Series(0, index=found.index))
+    return np.select(
+        [
+            found[VIEW].isna().any(axis="columns"),
+            found["view"].isna(),
+            ~(np.isfinite(x) & np.isfinite(y)),
+            (x < 0) | (x >= width) | (y < 0) | (y >= height),
+            number.isna(),
+        ],
+        [
+            "image without plate, well or site",
+            "view not in the shards",
+            "centre not finite",
+            "centre outside the frame",
+            "cell without number",
+        ],
+        "",
+    )
+
+
+def _count(found, problem):
+    """Lost cells of a batch as `LOST_CELLS`."""
+    bad = found[problem != ""].assign(problem=problem[problem != ""])
+    if "cell" not in bad:
+        bad["cell"] = np.nan
+    bad["detail"] = None
+    first = bad.drop_duplicates([*VIEW, "problem"]).index
+    bad.loc[first, "detail"] = [
+        f"{'a cell' if np.isnan(cell) else f'cell {cell:.0f}'} at x {x:g}, y {y:g}"
+        for cell, x, y in bad.loc[first, ["cell", "x", "y"]].astype("float64").to_numpy()
+    ]
+    return _join_counts([bad.assign(cells=1)])
+
+
+def _join_counts(tables):
+    keys = [*VIEW, "problem"]
+    rows = pd.concat([table[LOST_CELLS.names] for table in tables], ignore_index=True)
+    counts = rows.groupby(keys, dropna=False).agg(
+        cells=("cells", "sum"), detail=("detail", "first")
+    )
+    return counts.reset_index()[LOST_CELLS.names]
+
+
+def _batches(source, images, plate, name_pattern):
+    """Data frames of plate, well, site, cell, x, y; what a source does not say is missing."""
+    try:
+        if source.suffix in (".sqlite", ".sqlite3", ".db"):
+            batches = _from_sqlite(source, plate, name_pattern)
+        else:
+            batches = _from_files(source, images, plate, name_pattern)
+        for batch in batches:
+            numbers = batch.columns.intersection(["cell", "x", "y"])
+            for name in numbers:
+                batch[name] = pd.to_numeric(batch[name], errors="coerce").astype("float64")
+            yield batch[[*VIEW, *numbers]]
+    except (sqlite3.Error, pa.ArrowInvalid, OSError) as error:
+        raise InputError(source, f"cannot be read: {error}") from error
+
+
+def _from_sqlite(path, plate, name_pattern):
+    if not path.is_file():
+        raise InputError(path, "does not exist")
+    # immutable spares the lock files, so that a read-only folder will do.
+    uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as database:
+        images = pd.concat(_rows(database.execute(IMAGE_QUERY)), ignore_index=True)
+        images = _images(images, plate, name_pattern, f"{path}, table Image")
+        for batch in _rows(database.execute(NUCLEI_QUERY)):
+            yield _place(batch, images, f"{path}, table Nuclei")
+
+
+def _rows(cursor):
+    """Batches of rows, at least one, as the objects that SQLite holds: integers stay exact."""
+    names = [column[0] for column in cursor.description]
+    rows = cursor.fetchmany(ROWS_PER_BATCH)
+    yield pd.DataFrame(rows, columns=names, dtype=object)
+    while rows := cursor.fetchmany(ROWS_PER_BATCH):
+        yield pd.DataFrame(rows, columns=names, dtype=object)
+
+
+def _from_files(source, images, plate, name_pattern):
+    if images is not None:
+        rows = pd.concat(_read_batches(Path(images)), ignore_index=True)
+        images = _images(rows, plate, name_pattern, images)
+    for batch in _read_batches(source):
+        if images is not None:
+            yield _place(batch, images, source)
+        else:
+            centres = _renamed(batch, CELL_COLUMNS, source, optional=["cell"])
+            yield pd.concat([_views(batch, plate, name_pattern, source), centres], axis="columns")
+
+
+def _read_batches(path):
+    """The columns that matter of a CSV or Parquet file in batches, at least one."""
+    if path.suffix == ".parquet":
+        file = pq.ParquetFile(path)
+        names = [name for name in file.schema_arrow.names if _matters(name)]
+        batches = file.iter_batches(ROWS_PER_BATCH, columns=names)
+        schema = file.schema_arrow
+    else:
+        with pa.csv.open_csv(path) as head:
+            schema = head.schema
+        names = [name for name in schema.names if _matters(name)]
+        # As texts, so that one bad cell spoils no column and long integers stay exact.
+        options = pa.csv.ConvertOptions(
+            include_columns=names, column_types=dict.fromkeys(names, pa.string())
+        )
+        blocks = pa.csv.ReadOptions(block_size=BYTES_PER_BATCH)
+        batches = pa.csv.open_csv(path, read_options=blocks, convert_options=options)
+    yield pa.schema([schema.field(name) for name in names]).empty_table().to_pandas()
+    for batch in batches:
+        # Objects where integers are missing: floats would round the others.
+        yield batch.to_pandas(integer_object_nulls=True)
+
+
+def _matters(name):
+    columns = {**IMAGE_COLUMNS, **KEY_COLUMNS, **CELL_COLUMNS}
+    return any(name in names for names in columns.values()) or FILE_NAME.match(name)
+
+
+def _renamed(table, columns, where, optional=()):
+    """Choose for each of our names the first of its spellings that the table has."""
+    chosen = {}
+    for name, spellings in columns.items():
+        present = [spelling for spelling in spellings if spelling in table]
+        if present:
+            chosen[name] = table[present[0]]
+        elif name not in optional:
+            raise InputError(where, f"has no column {' or '.join(spellings)}")
+    return pd.DataFrame(chosen)
+
+
+def _images(table, plate, name_pattern, where):
+    """Keys and views of CellProfiler's images."""
+    keys = _keys(table, where)
+    if keys.duplicated().any():
+        number = keys.loc[keys.duplicated(), "image"].iloc[0]
+        raise InputError(where, f"has two images of number {number}")
+    return pd.concat([keys, _views(table, plate, name_pattern, where)], axis="columns")
+
+
+def _place(batch, images, where):
+    """Give each cell the view of its image."""
+    keys = _keys(batch, where)
+    views = keys.merge(images, on=list(keys.columns.intersection(images.columns)), how="left")
+    centres = _renamed(batch, CELL_COLUMNS, where, optional=["cell"])
+    return pd.concat([views[VIEW], centres], axis="columns")
+
+
+def _keys(table, where):
+    """Table and image numbers as texts: table numbers are hashes that no float can hold."""
+    keys = _renamed(table, KEY_COLUMNS, where, optional=["table"])
+    for name, values in keys.items():
+        if pd.api.types.is_float_dtype(values) and (values.abs() > 2**53).any():
+            raise InputError(where, f"{name} numbers were rounded when the file was written")
+        keys[name] = _texts(values)
+    return keys
+
+
+def _texts(values):
+    """Numbers and texts as texts; what is missing stays so."""
+    return values.astype("str").str.strip().str.removesuffix(".0")
+
+
+def _views(table, plate, name_pattern, where):
+    """Plate, well and site of each row, from columns or else from file names."""
+    views = _renamed(table, IMAGE_COLUMNS, where, optional=VIEW).reindex(index=table.index)
+    if name_pattern is not None:
+        for column in filter(FILE_NAME.match, table):
+            found = table[column].astype("str").str.extract(name_pattern)
+            for name in found.columns.intersection(VIEW):
+                views[name] = views[name].fillna(found[name]) if name in views else found[name]
+    if "plate" not in views and plate is not None:
+        views["plate"] = plate
+    for name in VIEW:
+        if name not in views:
+            raise InputError(
+                where,
+                f"has no column {' or '.join(IMAGE_COLUMNS[name])}",
+                "give a name pattern for the file names, or the table of images beside it",
+            )
+    written = _texts(views["well"])
+    wells = written.map({name: well_name(name) for name in written.dropna().unique()})
+    sites = pd.to_numeric(views["site"], errors="coerce")
+    sites = sites.where(sites == sites.round()).astype("Int64")
+    return pd.DataFrame(
+        {"plate": _texts(views["plate"]), "well": wells.astype("str"), "site": sites}
+    )

@@ -1,0 +1,59 @@
+"""The views of the parts of a split."""
+
+from paintassay.core.errors import InputError
+from paintassay.core.keys import UNLABELLED
+
+
+def parts_of(manifest, split, parts):
+    """Take the views of some parts of a split.
+
+    Parameters
+    ----------
+    manifest : pandas.DataFrame
+        As `dataset.tables.dataset_schema`.
+    split : int
+        Number of the split, from 1.
+    parts : collection of str
+        Of train, validation, test and unlabelled; the last are all views without labels,
+        controls too.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the manifest in its order, numbered from 0, and their part in a column of that
+        name.
+
+    Raises
+    ------
+    InputError
+        The manifest has no such split.
+    """
+    column = f"split_{split}"
+    if column not in manifest:
+        found = [name.removeprefix("split_") for name in manifest if name.startswith("split_")]
+        raise InputError(
+            "dataset/views.parquet",
+            f"has no split {split}",
+            f"its splits are {', '.join(found)}" if found else "make splits first",
+        )
+    part = manifest[column].where(manifest["labelled"], UNLABELLED)
+    return manifest.assign(part=part)[part.isin(parts)].reset_index(drop=True)
+
+
+def add_parts(views, manifest):
+    """Add the part of each view's well.
+
+    Parameters
+    ----------
+    views : pandas.DataFrame
+        With plate and well, such as ``Samples.views``.
+    manifest : pandas.DataFrame
+        As `parts_of` gives it, with those wells.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of `views` in their order, with column part.
+    """
+    wells = manifest[["plate", "well", "part"]].drop_duplicates()
+    return views.merge(wells, on=["plate", "well"], how="left", validate="many_to_one")

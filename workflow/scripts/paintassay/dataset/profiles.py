@@ -1,0 +1,288 @@
+"""Well profiles: morphological features that another program has measured, ready for a model."""
+
+import logging
+import tarfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from paintassay.core.errors import InputError
+from paintassay.dataset.tables import PROFILE_PROBLEMS
+from paintassay.images.wells import well_name
+
+log = logging.getLogger(__name__)
+
+# CellProfiler's compartments lead the names of features; pycytominer's prefix those of the rest.
+COMPARTMENTS = ("Cells_", "Cytoplasm_", "Nuclei_")
+METADATA = "Metadata_"
+NUMBERS = ("TableNumber", "ImageNumber", "ObjectNumber")
+WELLS_PER_BLOCK = 4096
+# What GigaDB calls the profiles of a plate.
+PROFILE_MEMBER = "mean_well_profiles.csv"
+
+
+def split_columns(schema, metadata_columns=()):
+    """Tell the columns of a profile apart.
+
+    Columns in `metadata_columns`, those that begin with Metadata_, and CellProfiler's numbers of
+    images and objects are metadata. Of the others, those that begin with Cells_, Cytoplasm_ or
+    Nuclei_ are features; where none does, all numeric ones are.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+    metadata_columns : collection of str
+
+    Returns
+    -------
+    metadata, features : list of str
+        In the order of the table.
+    """
+    rest = [
+        field
+        for field in schema
+        if not (field.name.startswith(METADATA) or field.name in {*metadata_columns, *NUMBERS})
+    ]
+    features = [field.name for field in rest if field.name.startswith(COMPARTMENTS)]
+    if not features:
+        features = [field.name for field in rest if _is_number(field.type)]
+    chosen = set(features)
+    return [name for name in schema.names if name not in chosen], features
+
+
+def read_profiles(
+    paths,
+    plate_column="Metadata_Plate",
+    well_column="Metadata_Well",
+    metadata_columns=(),
+    max_missing=0.05,
+):
+    """Read well profiles, one row a well, and mend or drop what a model cannot take.
+
+    Values that are not finite as float32 count as missing. A feature that more than
+    `max_missing` of the wells lack is dropped, and so is one that is constant over all wells;
+    other gaps are filled with the median over the plate, or over all wells where the whole plate
+    lacks it. A well without a single value is dropped.
+
+    Parameters
+    ----------
+    paths : str, Path or list of them
+        CSV (also gzipped) or Parquet, such as one mean_well_profiles.csv of GigaDB a plate; or
+        GigaDB's profiles.tar.gz, of which each mean_well_profiles.csv is read in place. Features
+        that are not in each file are dropped.
+    plate_column, well_column : str
+    metadata_columns : collection of str
+        Further columns that are not features, where their names do not say so.
+    max_missing : float
+        Share of wells, from 0 to 1.
+
+    Returns
+    -------
+    metadata : pandas.DataFrame
+        plate, well, and the metadata columns as texts; in the order of the files.
+    features : ndarray of float32, shape (wells, features)
+        In the units of the files; finite.
+    names : list of str
+        Names of the features, in the order of the first file.
+    problems : pandas.DataFrame
+        Columns of `PROFILE_PROBLEMS`, sorted by feature, those of wells first.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, lacks the plate or well, has a well twice or one that is none, or
+        no feature remains.
+    """
+    paths = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    tables = []
+    for where, source in _profiles(paths):
+        tables.append(_read_profile(where, source, plate_column, well_column, metadata_columns))
+        log.info("read %d wells of %s", len(tables[-1][0]), where)
+    metadata = pd.concat([table[0] for table in tables], ignore_index=True)
+    again = metadata.duplicated(["plate", "well"])
+    if again.any():
+        plate, well = metadata.loc[again, ["plate", "well"]].iloc[0]
+        where = ", ".join(str(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+        raise InputError(where, f"well {well} of plate {plate} has several profiles")
+    files = pd.Series([name for table in tables for name in table[1]]).value_counts()
+    names = [name for name in tables[0][1] if files[name] == len(tables)]
+    problems = []
+    for name in files.index.difference(names):
+        lacking = sum(len(table[0]) for table in tables if name not in table[1])
+        problems.append((name, "not in every file", lacking, "dropped"))
+    features = np.concatenate([table[1][names].to_numpy() for table in tables])
+    del tables
+    metadata, features = _drop_empty_wells(metadata, features, problems)
+    features, names = _mend(features, names, metadata["plate"], max_missing, problems)
+    if not names:
+        raise InputError(paths[0], "no feature with different values in the wells remains")
+    listed = pd.DataFrame(problems, columns=PROFILE_PROBLEMS.names)
+    listed = listed.sort_values(["feature", "problem"], na_position="first", ignore_index=True)
+    return metadata, features, names, listed
+
+
+def standardise_wells(features):
+    """Standardise each well across its own features, as the published code does.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (wells, features)
+
+    Returns
+    -------
+    ndarray of float32, shape (wells, features)
+        (x - mean) / std of each row, std with n in the denominator; 0 where all are equal.
+    """
+    standardised = np.empty_like(features, dtype=np.float32)
+    for start in range(0, len(features), WELLS_PER_BLOCK):
+        # Features differ by orders of magnitude, which float32 sums would not survive.
+        block = features[start : start + WELLS_PER_BLOCK].astype(np.float64)
+        block -= block.mean(axis=1, keepdims=True)
+        spread = block.std(axis=1, keepdims=True)
+        standardised[start : start + WELLS_PER_BLOCK] = block / np.where(spread > 0, spread, 1)
+    return standardised
+
+
+def standardise_features(features):
+    """Standardise each feature across all wells, so that units do not matter.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (wells, features)
+
+    Returns
+    -------
+    ndarray of float32, shape (wells, features)
+        (x - mean) / std of each column, std with n in the denominator; about 0 where all are equal.
+    """
+    mean = features.mean(axis=0, dtype=np.float64)
+    spread = features.std(axis=0, dtype=np.float64)
+    # Rounding can leave a spread where there is none.
+    spread[(features == features[:1]).all(axis=0)] = 1
+    standardised = np.empty_like(features, dtype=np.float32)
+    for start in range(0, len(features), WELLS_PER_BLOCK):
+        block = slice(start, start + WELLS_PER_BLOCK)
+        standardised[block] = (features[block] - mean) / spread
+    return standardised
+
+
+def _is_number(kind):
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _profiles(paths):
+    """Each table of the paths: what to call it in messages, and what Arrow can read."""
+    for path in paths:
+        if not path.name.endswith(".tar.gz"):
+            yield path, path
+            continue
+        found = 0
+        try:
+            with tarfile.open(path, "r|gz") as members:
+                for member in members:
+                    wanted = member.name.endswith(f"/{PROFILE_MEMBER}")
+                    file = members.extractfile(member) if wanted else None
+                    # A folder has no content.
+                    if file is not None:
+                        found += 1
+                        yield f"{path}, member {member.name}", pa.py_buffer(file.read())
+        except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            raise InputError(path, f"cannot be read: {error}", "fetch the archive again") from error
+        if not found:
+            raise InputError(path, f"holds no {PROFILE_MEMBER}")
+
+
+def _read_profile(path, source, plate_column, well_column, metadata_columns):
+    """Metadata of the wells, with plate and well, and their features as float32."""
+    metadata_columns = {plate_column, well_column, *metadata_columns}
+    try:
+        if str(path).endswith(".parquet"):
+            table = pq.read_table(source)
+        else:
+            with pa.csv.open_csv(_readable(source)) as head:
+                texts, _ = split_columns(head.schema, metadata_columns)
+            # Identifiers such as 007 are no numbers.
+            types = dict.fromkeys(texts, pa.string())
+            options = pa.csv.ConvertOptions(column_types=types)
+            table = pa.csv.read_csv(_readable(source), convert_options=options)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(path, f"cannot be read: {error}") from error
+    for column in (plate_column, well_column):
+        if column not in table.column_names:
+            raise InputError(
+                path,
+                f"has no column {column}",
+                "name the columns that hold the plate and the well",
+            )
+    texts, names = split_columns(table.schema, metadata_columns)
+    metadata = pd.DataFrame({name: _texts(table[name]) for name in texts})
+    plates, wells = metadata[plate_column], metadata[well_column]
+    written = {well: well_name(well) for well in wells.dropna().unique()}
+    for place, (plate, well) in enumerate(zip(plates, wells, strict=True)):
+        if not plate or pd.isna(plate) or not written.get(well):
+            raise InputError(path, f"row {place + 1} names no well: plate {plate!r}, well {well!r}")
+    metadata.insert(0, "plate", plates)
+    metadata.insert(1, "well", wells.map(written).astype("str"))
+    return metadata, pd.DataFrame({name: _numbers(table[name]) for name in names})
+
+
+def _readable(source):
+    return pa.BufferReader(source) if isinstance(source, pa.Buffer) else source
+
+
+def _texts(column):
+    return column.cast(pa.string()).to_pandas().astype("str").str.strip()
+
+
+def _numbers(column):
+    """Values as float32; texts, gaps and what float32 cannot hold become NaN."""
+    if _is_number(column.type):
+        values = column.cast(pa.float64(), safe=False).to_numpy()
+    else:
+        values = pd.to_numeric(pc.cast(column, pa.string()).to_pandas(), errors="coerce")
+    with np.errstate(over="ignore"):
+        values = np.asarray(values, np.float64).astype(np.float32)
+    return np.where(np.isfinite(values), values, np.float32(np.nan))
+
+
+def _drop_empty_wells(metadata, features, problems):
+    empty = np.isnan(features).all(axis=1)
+    if empty.any():
+        problems.append((None, "well without any value", int(empty.sum()), "dropped"))
+        metadata, features = metadata[~empty].reset_index(drop=True), features[~empty]
+    return metadata, features
+
+
+def _mend(features, names, plates, max_missing, problems):
+    """Drop features that are missing too often or constant, and fill the other gaps."""
+    missing = np.isnan(features).sum(axis=0)
+    too_many = missing > max_missing * len(features)
+    with np.errstate(invalid="ignore"):
+        lowest = np.fmin.reduce(features, axis=0, initial=np.inf)
+        highest = np.fmax.reduce(features, axis=0, initial=-np.inf)
+    constant = ~too_many & (lowest >= highest)
+    gaps = (missing > 0) & ~too_many & ~constant
+    for kind, problem, outcome, wells in (
+        (too_many, "not finite in too many wells", "dropped", missing),
+        (constant, "constant", "dropped", np.full(len(names), len(features))),
+        (gaps, "not finite", "filled", missing),
+    ):
+        for place in np.flatnonzero(kind):
+            problems.append((names[place], problem, int(wells[place]), outcome))
+    wells_of_plate = plates.groupby(plates).indices.values()
+    for place in np.flatnonzero(gaps):
+        values = features[:, place]
+        overall = np.nanmedian(values)
+        for wells in wells_of_plate:
+            lacking = np.isnan(values[wells])
+            if lacking.any():
+                fill = overall if lacking.all() else np.nanmedian(values[wells])
+                values[wells[lacking]] = fill
+    kept = ~(too_many | constant)
+    return features[:, kept], [name for name, keep in zip(names, kept, strict=True) if keep]

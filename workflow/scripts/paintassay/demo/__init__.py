@@ -1,0 +1,1 @@
+"""The embedded demo screen: a library, a small ChEMBL and drawn plates."""

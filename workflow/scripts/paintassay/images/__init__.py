@@ -1,0 +1,1 @@
+"""Raw images as 8-bit shards, with quality control."""

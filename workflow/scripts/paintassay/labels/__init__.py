@@ -1,0 +1,1 @@
+"""Activities of the library in ChEMBL, and assays, as labels and as the label matrix."""

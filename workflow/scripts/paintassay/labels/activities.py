@@ -1,0 +1,268 @@
+"""Labels from ChEMBL activities: pChEMBL values (part one) and activity comments (part two).
+
+Hofmarcher et al. 2019, Methods, "Data Set".
+"""
+
+import logging
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from paintassay.core.errors import InputError
+from paintassay.core.tables import joined, sorted_by
+
+log = logging.getLogger(__name__)
+
+ACTIVE, INACTIVE = 1, -1
+CELL = ["inchikey", "assay_chembl_id"]
+
+# The paper names two types; the authors' published code queries ten.
+STANDARD_TYPES = {
+    "paper": ["IC50", "EC50"],
+    "published_code": [
+        "pIC50", "pEC50", "IC50", "EC50", "-Log EC50", "-Log IC50", "Potency", "GI50", "AC50",
+        "ED50",
+    ],
+}  # fmt: skip
+
+
+def library_activities(matches, activities, exclude_potential_duplicates):
+    """Join activities to the library's compounds.
+
+    Parameters
+    ----------
+    matches : pyarrow.Table
+        As `chembl.tables.MATCHES`.
+    activities : pyarrow.Table
+        At least activity_id, molecule_chembl_id and potential_duplicate.
+    exclude_potential_duplicates : bool
+        Leave out what ChEMBL marks as cited from another paper.
+
+    Returns
+    -------
+    pyarrow.Table
+        The activities with a column inchikey, sorted by activity. An activity appears once for
+        each library compound that its molecule stands for.
+    """
+    if exclude_potential_duplicates:
+        activities = activities.filter(pc.invert(activities["potential_duplicate"]))
+    pairs = matches.select(["inchikey", "molecule_chembl_id"])
+    # Only narrow columns go through the join; descriptions are not needed for labels.
+    joined = activities.join(pairs, "molecule_chembl_id", join_type="inner")
+    return sorted_by(joined, "activity_id", "inchikey")
+
+
+def average_pchembl(activities, standard_types, pchembl_range):
+    """Average the pChEMBL values of each compound in each assay.
+
+    Parameters
+    ----------
+    activities : pyarrow.Table
+        As from `library_activities`.
+    standard_types : str or list of str
+        A key of `STANDARD_TYPES`, or the measurement types themselves.
+    pchembl_range : tuple of float
+        Lowest and highest value taken, both included.
+
+    Returns
+    -------
+    means : pyarrow.Table
+        As `labels.tables.PCHEMBL_MEANS`, sorted by compound and assay. Means are rounded to six
+        decimals: pChEMBL values have two, and a mean that equals a threshold must not miss it
+        by the last bit of a floating-point sum.
+    funnel : list of dict
+        step and activities, from all rows to those averaged.
+    """
+    types = STANDARD_TYPES[standard_types] if isinstance(standard_types, str) else standard_types
+    low, high = pchembl_range
+    value = activities["pchembl_value"]
+    with_value = pc.is_valid(value)
+    of_type = pc.and_(
+        with_value, pc.is_in(activities["standard_type"], value_set=pa.array(types, pa.string()))
+    )
+    in_range = pc.and_(pc.greater_equal(value, low), pc.less_equal(value, high))
+    inside = pc.and_(of_type, pc.fill_null(in_range, False))
+    funnel = [
+        {"step": "of library compounds", "activities": len(activities)},
+        {"step": "with a pChEMBL value", "activities": _count(with_value)},
+        {"step": f"of type {', '.join(types)}", "activities": _count(of_type)},
+        {"step": f"pChEMBL value from {low:g} to {high:g}", "activities": _count(inside)},
+    ]
+    _log_funnel(funnel)
+    grouped = _by_cell(
+        activities.filter(inside), [("pchembl_value", "mean"), ("activity_id", "list")]
+    )
+    means = pa.table(
+        {
+            "inchikey": grouped["inchikey"],
+            "assay_chembl_id": grouped["assay_chembl_id"],
+            "pchembl_mean": pc.round(grouped["pchembl_value_mean"], 6),
+            "activity_ids": grouped["activity_id_list"],
+        }
+    )
+    return means, funnel
+
+
+def binarise_pchembl(means, thresholds):
+    """Label each mean at each threshold: active from the threshold on, else inactive.
+
+    Parameters
+    ----------
+    means : pyarrow.Table
+        As from `average_pchembl`.
+    thresholds : list of float
+        pChEMBL values.
+
+    Returns
+    -------
+    pyarrow.Table
+        As `labels.tables.PCHEMBL_LABELS`, by ascending threshold, then compound and assay.
+    """
+    tables = []
+    for threshold in sorted(thresholds):
+        active = pc.greater_equal(means["pchembl_mean"], threshold)
+        labelled = means.append_column("threshold", pa.repeat(float(threshold), len(means)))
+        labelled = labelled.append_column(
+            "label", pc.if_else(active, ACTIVE, INACTIVE).cast(pa.int8())
+        )
+        tables.append(labelled)
+    return pa.concat_tables(tables)
+
+
+def read_comment_table(path):
+    """Read what activity comments mean.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV with columns comment and label; label is active or inactive.
+
+    Returns
+    -------
+    dict of str to int
+        Normalised comment to +1 or -1.
+
+    Raises
+    ------
+    InputError
+        A column is missing, a label is neither word, or two lines contradict each other.
+    """
+    try:
+        text = pa.csv.ConvertOptions(column_types={"comment": pa.string(), "label": pa.string()})
+        lines = pa.csv.read_csv(path, convert_options=text).to_pylist()
+    except pa.ArrowInvalid as error:
+        raise InputError(path, f"cannot be read: {error}") from error
+    meaning = {}
+    for number, line in enumerate(lines, start=2):
+        where = f"{path}, line {number}"
+        if "comment" not in line or "label" not in line:
+            raise InputError(path, "needs the columns comment and label")
+        label = {"active": ACTIVE, "inactive": INACTIVE}.get(line["label"])
+        if label is None:
+            raise InputError(where, f"label {line['label']!r} is neither active nor inactive")
+        comment = normalise_comment(line["comment"])
+        if meaning.setdefault(comment, label) != label:
+            raise InputError(where, f"comment {comment!r} has the other label in an earlier line")
+    return meaning
+
+
+def normalise_comment(comment):
+    """Strip a comment, fold its case and collapse its blanks: releases differ in all three."""
+    return " ".join(comment.casefold().split())
+
+
+def vote_comments(activities, meaning):
+    """Settle each compound in each assay by the majority of its activity comments.
+
+    Parameters
+    ----------
+    activities : pyarrow.Table
+        As from `library_activities`.
+    meaning : dict of str to int
+        As from `read_comment_table`.
+
+    Returns
+    -------
+    labels : pyarrow.Table
+        As `labels.tables.COMMENT_LABELS`, sorted by compound and assay.
+    ties : pandas.DataFrame
+        As `labels.tables.COMMENT_TIES`: the undecided.
+    unknown : pyarrow.Table
+        As `labels.tables.UNKNOWN_COMMENTS`: comments that the table does not list.
+    funnel : list of dict
+        step and activities, from all rows to those that voted.
+    """
+    written = pc.unique(activities["activity_comment"].drop_null())
+    normalised = [normalise_comment(comment) for comment in written.to_pylist()]
+    index = pc.index_in(activities["activity_comment"], value_set=written)
+    vote = pa.array([meaning.get(comment) for comment in normalised], pa.int8()).take(index)
+    voted = pc.is_valid(vote)
+    funnel = [
+        {"step": "of library compounds", "activities": len(activities)},
+        {"step": "with a comment", "activities": _count(pc.is_valid(index))},
+        {"step": "with a comment that the table lists", "activities": _count(voted)},
+    ]
+    _log_funnel(funnel)
+    votes = pa.table(
+        {
+            **{name: activities[name] for name in [*CELL, "activity_id"]},
+            "active": pc.equal(vote, ACTIVE).cast(pa.int64()),
+            "inactive": pc.equal(vote, INACTIVE).cast(pa.int64()),
+        }
+    ).filter(voted)
+    cells = _by_cell(votes, [("active", "sum"), ("inactive", "sum"), ("activity_id", "list")])
+    cells = pa.table(
+        {
+            **{name: cells[name] for name in CELL},
+            "label": pc.sign(pc.subtract(cells["active_sum"], cells["inactive_sum"])).cast("int8"),
+            "active_votes": cells["active_sum"],
+            "inactive_votes": cells["inactive_sum"],
+            "activity_ids": cells["activity_id_list"],
+        }
+    )
+    tied = pc.equal(cells["label"], 0)
+    ties = cells.filter(tied).rename_columns({"active_votes": "votes"}).to_pandas()
+    ties["activity_ids"] = joined(ties["activity_ids"])
+    unknown = _unknown_comments(activities, written, normalised, meaning)
+    return cells.filter(pc.invert(tied)), ties, unknown, funnel
+
+
+def _unknown_comments(activities, written, normalised, meaning):
+    names = pa.array(normalised, pa.string())
+    known = pa.array([name in meaning for name in normalised], pa.bool_())
+    # A stereoisomer may share an activity with another compound; it is counted once.
+    once = activities.group_by("activity_id", use_threads=False).aggregate(
+        [("activity_comment", "first")]
+    )
+    index = pc.index_in(once["activity_comment_first"], value_set=written)
+    rows = pa.table(
+        {"comment": names.take(index), "example": written.take(index), "known": known.take(index)}
+    ).filter(pc.invert(known.take(index)))
+    counted = rows.group_by("comment", use_threads=False).aggregate(
+        [("example", "min"), ("example", "count")]
+    )
+    table = pa.table(
+        {
+            "comment": counted["comment"],
+            "activities": counted["example_count"],
+            "example": counted["example_min"],
+        }
+    )
+    order = pc.sort_indices(table, [("activities", "descending"), ("comment", "ascending")])
+    return table.take(order)
+
+
+def _by_cell(table, aggregations):
+    """Aggregate by compound and assay; one thread, so that order and sums are repeatable."""
+    grouped = table.group_by(CELL, use_threads=False).aggregate(aggregations)
+    return sorted_by(grouped, *CELL)
+
+
+def _log_funnel(funnel):
+    for step in funnel:
+        log.info("%d activities %s", step["activities"], step["step"])
+
+
+def _count(mask):
+    return pc.sum(mask).as_py() or 0

@@ -1,0 +1,275 @@
+"""The account of the label matrix: what went in, what came out, what was lost and why."""
+
+import json
+
+from paintassay.core.versions import __version__
+from paintassay.labels.matrix import count_labels
+
+MOST_FREQUENT = 20
+
+
+def summarise_matrix(labels, assays, compounds):
+    """Size and sparsity of the label matrix, in all and by block of columns.
+
+    Parameters
+    ----------
+    labels, assays, compounds : pandas.DataFrame
+        As `labels.tables.LABELS`, `labels.tables.ASSAYS`, `labels.tables.MATRIX_COMPOUNDS`.
+
+    Returns
+    -------
+    dict
+        compounds, columns, actives, inactives; percent_active, percent_inactive and
+        percent_missing of all cells; blocks, a list of the same for each kind and threshold.
+    """
+    blocks = []
+    for (kind, threshold), block in assays.groupby(["KIND", "THRESHOLD"], dropna=False, sort=False):
+        of_block = labels[labels["column"].isin(block["COLUMN"])]
+        sizes = _sparsity(of_block, of_block["inchikey"].nunique(), len(block))
+        name = kind if kind == "comment" else f"{kind}>={threshold:g}"
+        blocks.append({"block": name, **sizes})
+    return {**_sparsity(labels, len(compounds), len(assays)), "blocks": blocks}
+
+
+def _sparsity(labels, compounds, columns):
+    actives, inactives = int((labels["label"] > 0).sum()), int((labels["label"] < 0).sum())
+    cells = compounds * columns
+    return {
+        "compounds": compounds,
+        "columns": columns,
+        "labels": actives + inactives,
+        "actives": actives,
+        "inactives": inactives,
+        "percent_active": round(100 * actives / cells, 4),
+        "percent_inactive": round(100 * inactives / cells, 4),
+        "percent_missing": round(100 * (cells - actives - inactives) / cells, 4),
+    }
+
+
+def build_funnel(library, matches, activities, labelled_compounds, matrix):
+    """Compounds from the library to the label matrix, step by step.
+
+    Parameters
+    ----------
+    library : dict
+        As from `compounds.library.count_library`.
+    matches : pandas.DataFrame
+        As `chembl.tables.MATCHES`.
+    activities : pandas.DataFrame
+        Column molecule_chembl_id.
+    labelled_compounds : set of str
+        InChIKeys with a label in any column, before the filter.
+    matrix : dict
+        As from `summarise_matrix`.
+
+    Returns
+    -------
+    list of dict
+        step, count, unit.
+    """
+    active_molecules = matches["molecule_chembl_id"].isin(activities["molecule_chembl_id"])
+    steps = [
+        ("rows of the library", library["rows"], "rows"),
+        ("with an InChIKey", library["rows_with_key"], "rows"),
+        ("distinct InChIKeys", library["compounds"], "compounds"),
+        ("found in ChEMBL", matches["inchikey"].nunique(), "compounds"),
+        (
+            "with an activity that has a pChEMBL value or a comment",
+            matches["inchikey"][active_molecules].nunique(),
+            "compounds",
+        ),
+        ("with a label in any assay", len(labelled_compounds), "compounds"),
+        ("in the label matrix", matrix["compounds"], "compounds"),
+    ]
+    return [{"step": step, "count": int(count), "unit": unit} for step, count, unit in steps]
+
+
+def summarise_losses(dropped_assays, dropped_compounds, conflicts, ties, unknown):
+    """Count what did not make it into the label matrix, by reason.
+
+    Parameters
+    ----------
+    dropped_assays, dropped_compounds, conflicts, ties, unknown : pandas.DataFrame
+        As the tables of these names in `tables`.
+
+    Returns
+    -------
+    dict
+    """
+    short = dropped_assays["reason"].str.replace(r"\d+ of (\d+)", r"fewer than \1", regex=True)
+    short = short.str.removeprefix("only ")
+    contradiction = conflicts["pchembl_label"].map(
+        {1: "active by pChEMBL value, inactive by comment",
+         -1: "inactive by pChEMBL value, active by comment"}
+    )  # fmt: skip
+    return {
+        "dropped_columns": _by_reason(short),
+        "dropped_compounds": _by_reason(dropped_compounds["reason"]),
+        "conflicts": _by_reason(contradiction),
+        "tied_votes": len(ties),
+        "unknown_comments": {
+            "comments": len(unknown),
+            "activities": int(unknown["activities"].sum()),
+            "most_frequent": unknown.head(MOST_FREQUENT).to_dict("records"),
+        },
+    }
+
+
+def _by_reason(reasons):
+    return {reason: int(count) for reason, count in reasons.value_counts().sort_index().items()}
+
+
+def count_parts(pchembl_labels, comment_labels):
+    """Labels of both parts before the filter.
+
+    Parameters
+    ----------
+    pchembl_labels, comment_labels : pandas.DataFrame
+        As the tables of these names.
+
+    Returns
+    -------
+    list of dict
+        part, columns, actives, inactives; a row a threshold, and one for the comments.
+    """
+    blocks = [
+        (f"pchembl>={threshold:g}", labels)
+        for threshold, labels in pchembl_labels.groupby("threshold")
+    ]
+    rows = []
+    for name, labels in [*blocks, ("comment", comment_labels)]:
+        counts = count_labels(labels.rename(columns={"assay_chembl_id": "column"}))
+        totals = counts.sum()
+        rows.append(
+            {
+                "part": name,
+                "columns": len(counts),
+                "actives": int(totals["actives"]),
+                "inactives": int(totals["inactives"]),
+            }
+        )
+    return rows
+
+
+def render_summary(summary, figure):
+    """Write the account for people, as Markdown.
+
+    Parameters
+    ----------
+    summary : dict
+        What the script `summarise_labels` collects, see there.
+    figure : str
+        File name of the figure, beside the page.
+
+    Returns
+    -------
+    str
+    """
+    matrix, losses, source = summary["matrix"], summary["losses"], summary["chembl"]
+    unknown, library = losses["unknown_comments"], summary["library"]
+    parts = [
+        "# The label matrix",
+        f"**{matrix['compounds']:,} compounds x {matrix['columns']:,} columns** with "
+        f"{matrix['labels']:,} labels from {source['release']}: "
+        f"{matrix['percent_active']:.2f} % active, {matrix['percent_inactive']:.2f} % inactive, "
+        f"{matrix['percent_missing']:.2f} % missing.",
+        _table(
+            ["columns", "number", "compounds", "active", "inactive", "missing"],
+            [
+                [
+                    block["block"],
+                    block["columns"],
+                    block["compounds"],
+                    block["actives"],
+                    block["inactives"],
+                    f"{block['percent_missing']:.2f} %",
+                ]
+                for block in matrix["blocks"]
+            ],
+        ),
+        f"![Data points per assay]({figure})",
+        "*Left: how many compounds have a label in a column. Right: its active and inactive "
+        "compounds, with the minima of the filter.*",
+        "## From the library to the matrix",
+        _table(
+            ["step", "count", ""],
+            [[step["step"], step["count"], step["unit"]] for step in summary["funnel"]],
+        ),
+        "### Problems in the library",
+        _table(
+            ["problem", "outcome", "rows"],
+            [[each["problem"], each["outcome"], each["rows"]] for each in library["problems"]],
+        ),
+        "Each row stands in `compounds/problems.csv`; InChIKeys that several rows share, in "
+        "`compounds/duplicates.csv`.",
+        "### Compounds left out",
+        _counts("reason", losses["dropped_compounds"]),
+        "Each stands in `dropped_compounds.csv`.",
+        "## From activities to labels",
+        "### Part one: pChEMBL values",
+        _steps(summary["pchembl_funnel"]),
+        "### Part two: activity comments",
+        _steps(summary["comment_funnel"]),
+        f"{losses['tied_votes']:,} compounds and assays have as many active as inactive comments "
+        "and get no label (`comment_ties.csv`).",
+        f"{unknown['comments']:,} comments on {unknown['activities']:,} activities are not in the "
+        "comment table and give no label (`unknown_comments.csv`). The most frequent:",
+        _table(
+            ["comment", "activities"],
+            [[f"`{each['comment']}`", each["activities"]] for each in unknown["most_frequent"]],
+        ),
+        "### Labels before the filter",
+        _table(
+            ["columns", "number", "active", "inactive"],
+            [
+                [part["part"], part["columns"], part["actives"], part["inactives"]]
+                for part in summary["parts"]
+            ],
+        ),
+        "### Columns left out",
+        _counts("reason", losses["dropped_columns"]),
+        "Each stands in `dropped_assays.csv`.",
+        "### Contradictions between the parts",
+        _counts("contradiction", losses["conflicts"]),
+        "Both labels stay, in columns of their own. Each stands in `conflicts.csv`.",
+        "## Where it comes from",
+        _table(["", ""], _provenance_rows(summary)),
+        "## Configuration",
+        "```json\n" + json.dumps(summary["config"], indent=2, ensure_ascii=False) + "\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(header, rows):
+    if not rows:
+        return "None."
+    lines = [header, ["---" if index == 0 else "---:" for index in range(len(header))], *rows]
+    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+
+
+def _cell(value):
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", r"\|")
+
+
+def _counts(name, counts):
+    return _table([name, "number"], [[reason, number] for reason, number in counts.items()])
+
+
+def _steps(funnel):
+    return _table(["step", "activities"], [[each["step"], each["activities"]] for each in funnel])
+
+
+def _provenance_rows(summary):
+    source, library = summary["chembl"], summary["library"]
+    place = source["dump"] if source["source"] == "sqlite" else source["url"]
+    rows = [
+        ["library", f"`{library['table']}`"],
+        ["its SHA-256", f"`{library['sha256']}`"],
+        ["ChEMBL", f"{source['release']}, {source['source']}, `{place}`"],
+        *[[f"SHA-256 of {name}", f"`{digest}`"] for name, digest in summary["checksums"].items()],
+        ["paintassay", __version__],
+    ]
+    software = {}
+    for stage in (library, source, summary):
+        software |= stage["software"]
+    return rows + [[name, version] for name, version in sorted(software.items())]

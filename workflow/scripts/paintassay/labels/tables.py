@@ -1,0 +1,108 @@
+"""Tables of the labels."""
+
+import pyarrow as pa
+import pyarrow.csv
+
+from paintassay.core.tables import integer, real, table_schema, text
+
+PCHEMBL_MEANS = table_schema(
+    "Part one before thresholds: the mean pChEMBL value of each compound in each assay.",
+    ("inchikey", text, "standard InChIKey of the library's compound"),
+    ("assay_chembl_id", text, "ChEMBL assay"),
+    ("pchembl_mean", real, "mean pChEMBL value, rounded to six decimals"),
+    ("activity_ids", pa.list_(integer), "the ChEMBL activities behind it, ascending"),
+)
+
+PCHEMBL_LABELS = table_schema(
+    "Part one: a label for each compound, assay and threshold.",
+    ("inchikey", text, "standard InChIKey of the library's compound"),
+    ("assay_chembl_id", text, "ChEMBL assay"),
+    ("threshold", real, "pChEMBL value from which on a compound is active"),
+    ("label", pa.int8(), "+1 active, -1 inactive"),
+    ("pchembl_mean", real, "mean pChEMBL value"),
+    ("activity_ids", pa.list_(integer), "the ChEMBL activities behind it, ascending"),
+)
+
+COMMENT_LABELS = table_schema(
+    "Part two: the majority of the activity comments on each compound in each assay.",
+    ("inchikey", text, "standard InChIKey of the library's compound"),
+    ("assay_chembl_id", text, "ChEMBL assay"),
+    ("label", pa.int8(), "+1 active, -1 inactive"),
+    ("active_votes", integer, "comments that say active"),
+    ("inactive_votes", integer, "comments that say inactive"),
+    ("activity_ids", pa.list_(integer), "the ChEMBL activities that voted, ascending"),
+)
+
+COMMENT_TIES = table_schema(
+    "Compounds and assays with as many active as inactive comments: no label.",
+    ("inchikey", text, "standard InChIKey of the library's compound"),
+    ("assay_chembl_id", text, "ChEMBL assay"),
+    ("votes", integer, "comments on either side"),
+    ("activity_ids", text, "the ChEMBL activities that voted, separated by ;"),
+)
+
+UNKNOWN_COMMENTS = table_schema(
+    "Activity comments that the comment table does not list, most frequent first.",
+    ("comment", text, "normalised: stripped, case folded, blanks collapsed"),
+    ("activities", integer, "how many activities carry it"),
+    ("example", text, "one of its spellings, as written"),
+)
+
+LABELS = table_schema(
+    "The label matrix: one row a label, sorted by compound and column.",
+    ("inchikey", text, "standard InChIKey of the library's compound"),
+    ("column", text, "name of the column in the table of assays"),
+    ("label", pa.int8(), "+1 active, -1 inactive"),
+)
+
+ASSAYS = table_schema(
+    "The columns of the label matrix, in its order.",
+    ("ASSAY_ID", integer, "ChEMBL's internal assay number; not in the web service", "optional"),
+    ("ASSAY_CHEMBL_ID", text, "ChEMBL assay"),
+    ("KIND", text, "pchembl: part one, a threshold; comment: part two, the majority of comments"),
+    ("THRESHOLD", real, "pChEMBL value from which on a compound is active", "optional"),
+    ("ACTIVES", integer, "active compounds"),
+    ("INACTIVES", integer, "inactive compounds"),
+    ("COLUMN", text, "name of the column"),
+    ("ASSAY_TYPE", text, "B binding, F functional, A ADMET, T toxicity, P, U", "optional"),
+    ("TARGET_CHEMBL_ID", text, "ChEMBL target of the assay", "optional"),
+    ("TARGET_NAME", text, "preferred name of the target", "optional"),
+    ("TARGET_ORGANISM", text, "organism of the target", "optional"),
+    ("DESCRIPTION", text, "what was measured", "optional"),
+)
+
+MATRIX_COMPOUNDS = table_schema(
+    "The rows of the label matrix, in its order.",
+    ("INDEX", integer, "row of the label matrix, counted from 0"),
+    ("INCHIKEY", text, "standard InChIKey"),
+)
+
+DROPPED_ASSAYS = table_schema(
+    "Columns with labels that did not enter the label matrix.",
+    ("column", text, "name of the column"),
+    ("assay_chembl_id", text, "ChEMBL assay"),
+    ("kind", text, "pchembl or comment"),
+    ("threshold", real, "pChEMBL threshold", "optional"),
+    ("actives", integer, "active compounds"),
+    ("inactives", integer, "inactive compounds"),
+    ("reason", text, "why it was dropped"),
+)
+
+DROPPED_COMPOUNDS = table_schema(
+    "Compounds of the library that did not enter the label matrix.",
+    ("inchikey", text, "standard InChIKey"),
+    ("compound_ids", text, "the library's identifiers, separated by ;"),
+    ("reason", text, "where it was lost"),
+)
+
+CONFLICTS = table_schema(
+    "Compounds and assays on which the two parts contradict each other.",
+    ("inchikey", text, "standard InChIKey of the library's compound"),
+    ("assay_chembl_id", text, "ChEMBL assay"),
+    ("pchembl_label", pa.int8(), "part one at the threshold: +1 active, -1 inactive"),
+    ("threshold", real, "highest threshold reached if active, lowest threshold if inactive"),
+    ("pchembl_mean", real, "mean pChEMBL value"),
+    ("comment_label", pa.int8(), "part two: +1 active, -1 inactive"),
+    ("active_votes", integer, "comments that say active"),
+    ("inactive_votes", integer, "comments that say inactive"),
+)

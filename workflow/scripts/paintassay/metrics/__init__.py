@@ -1,0 +1,1 @@
+"""How well scores predict labels, with tests and intervals, on plain arrays."""

@@ -1,0 +1,1 @@
+"""What the workflow needs to plan its jobs; neither numpy nor PyTorch."""

@@ -1,0 +1,1 @@
+"""Predictions of views averaged over wells, compounds and replicates."""

@@ -1,0 +1,1 @@
+"""The figures, the page and the description of the results."""

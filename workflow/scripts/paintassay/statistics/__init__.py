@@ -1,0 +1,1 @@
+"""Methods scored and compared."""

@@ -1,0 +1,211 @@
+"""Predictions of other tools, checked at the door."""
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from paintassay.core.errors import InputError
+from paintassay.core.keys import RUN, WELL
+from paintassay.core.tables import integer, text
+from paintassay.statistics.methods import Predictions, arrange
+
+PARTS = ("train", "validation", "test", "unlabelled")
+# Columns beside those of the tasks.
+KEYS = {
+    "plate": text,
+    "well": text,
+    "inchikey": text,
+    "part": text,
+    "split": integer,
+    "replicate": integer,
+}
+SCORE = pa.float32()
+FORMAT = "docs/predictions.md describes the format"
+
+
+def read_tool(path, tasks, splits, compounds):
+    """Read another tool's predictions.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV (also gzipped) or Parquet with inchikey, and by well plate and well; if you like part,
+        split and replicate; and a column of scores in [0, 1] for each task that is predicted.
+    tasks : list of str
+        Columns of the label matrix, in its order.
+    splits : pandas.DataFrame
+        As `dataset.tables.SPLITS`; gives the part where the file does not.
+    compounds : collection of str
+        InChIKeys of the library.
+
+    Returns
+    -------
+    dict of str to Predictions
+        "compounds"; also "wells" if it is by well, and then the compounds are the wells' means.
+
+    Raises
+    ------
+    InputError
+        Something in the file cannot be right; it names row (from 1, the header not counted),
+        column and value.
+    """
+    table, found = _read_table(path, tasks)
+    keys = _check_keys(path, table.drop_columns(found).to_pandas(), splits, compounds)
+    scores = np.empty((len(table), len(found)), np.float32)
+    for number, task in enumerate(found):
+        values = table[task].to_numpy()
+        if len(wrong := np.flatnonzero(~((values >= 0) & (values <= 1)))):
+            what = "is no number" if np.isnan(values[wrong[0]]) else "lies outside [0, 1]"
+            hint = f"ranks can be divided by the number of samples; {FORMAT}"
+            raise _wrong_cell(path, wrong[0], task, values[wrong[0]], what, hint)
+        scores[:, number] = values
+    whole = Predictions(keys, *arrange(scores, found, tasks))
+    if "well" not in keys:
+        return {"compounds": whole}
+    return {"wells": whole, "compounds": _average_wells(whole)}
+
+
+def find_other_parts(tool, keys, splits):
+    """Say how many compounds a tool has in another part than the workflow's own split.
+
+    Parameters
+    ----------
+    tool : str
+    keys : pandas.DataFrame
+        As in `statistics.methods.Predictions`.
+    splits : pandas.DataFrame
+        As `dataset.tables.SPLITS`.
+
+    Returns
+    -------
+    list of dict
+        As `statistics.compare.compare` gives problems: none, or one.
+    """
+    own = keys[["split", "inchikey", "part"]].drop_duplicates()
+    both = own.merge(splits, on=["split", "inchikey"], suffixes=("", "_of_split"))
+    if not (other := int((both["part"] != both["part_of_split"]).sum())):
+        return []
+    why = f"its file has {other} of {len(both)} in other parts than the workflow's splits"
+    return [{"what": f"comparison of {tool} on all compounds", "why": why}]
+
+
+def _read_table(path, tasks):
+    """The file as an Arrow table with the right types, and the tasks that it has."""
+    try:
+        table = pq.read_table(path) if Path(path).suffix == ".parquet" else _read_csv(path, tasks)
+    except pa.ArrowInvalid as error:
+        raise InputError(path, f"cannot be read ({error})", FORMAT) from error
+    names = table.column_names
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(path, f"column {name} stands twice")
+        if name not in KEYS and name not in tasks:
+            near = difflib.get_close_matches(name, [*KEYS, *tasks], n=1, cutoff=0)
+            problem = f"column {name!r} is neither a task nor one of {', '.join(KEYS)}"
+            raise InputError(path, problem, f"did you mean {near[0]}? Tasks are as in assays.csv")
+    absent = [name for name in ("inchikey", *WELL) if name not in names]
+    if "inchikey" in absent or len(absent) == 1:
+        problem = f"has no column {absent[0]}"
+        raise InputError(path, problem, "predictions by well need plate, well and inchikey")
+    found = [name for name in names if name in tasks]
+    if not found:
+        raise InputError(path, "has no column of a task", f"tasks are named as {tasks[0]}")
+    if not len(table):
+        raise InputError(path, "has a header but no rows", FORMAT)
+    for number, name in enumerate(names):
+        column = _cast(path, name, table[name], KEYS.get(name, SCORE))
+        table = table.set_column(number, name, column)
+    return table, found
+
+
+def _read_csv(path, tasks):
+    """Numbers as numbers; all as text where that fails, so that the wrong one can be shown."""
+    options = pa.csv.ConvertOptions(
+        column_types={**KEYS, **dict.fromkeys(tasks, SCORE)}, strings_can_be_null=True
+    )
+    try:
+        return pa.csv.read_csv(path, convert_options=options)
+    except pa.ArrowInvalid:
+        with pa.csv.open_csv(path) as file:
+            names = file.schema.names
+        options.column_types = dict.fromkeys(names, text)
+        return pa.csv.read_csv(path, convert_options=options)
+
+
+def _cast(path, name, column, kind):
+    if column.null_count:
+        row = column.is_null().index(True).as_py()
+        raise InputError(_place(path, row, name), "is missing", FORMAT)
+    try:
+        return column.cast(kind)
+    except pa.lib.ArrowException as error:
+        what = f"is no {'whole number' if kind == integer else 'number'}"
+        for row, value in enumerate(column):
+            try:
+                value.cast(kind)
+            except pa.lib.ArrowException:
+                raise _wrong_cell(path, row, name, value.as_py(), what, FORMAT) from error
+        raise
+
+
+def _check_keys(path, keys, splits, compounds):
+    """The keys, completed: split, replicate and part are there."""
+    keys = keys.assign(**{name: 1 for name in RUN if name not in keys})
+    numbers = sorted(splits["split"].unique().tolist())
+    own_part = keys.get("part", pd.Series("test", keys.index))
+    checks = [
+        (~keys["split"].isin(numbers), "split", f"is no split; there are {numbers}", FORMAT),
+        (keys["replicate"] < 1, "replicate", "is below 1", "replicates are counted from 1"),
+        (~own_part.isin(PARTS), "part", f"is none of {', '.join(PARTS)}", FORMAT),
+        (
+            ~keys["inchikey"].isin(compounds),
+            "inchikey",
+            "is no compound of the library",
+            "compounds/compounds.parquet lists them; leave all others out",
+        ),
+    ]
+    for wrong, column, what, hint in checks:
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise _wrong_cell(path, row, column, keys[column].iloc[row], what, hint)
+    sample = [*RUN, *([*WELL] if "well" in keys else ["inchikey"])]
+    if (again := keys.duplicated(sample)).any():
+        row = int(again.argmax())
+        first = int((keys[sample] == keys[sample].iloc[row]).all(axis=1).argmax())
+        value = ", ".join(f"{name} {keys[name].iloc[row]}" for name in sample)
+        raise InputError(
+            _place(path, row, sample[-1]),
+            f"is the same sample as row {first + 1} ({value})",
+            "number what are different networks or splits in columns replicate and split",
+        )
+    if "part" not in keys:
+        parts = splits[["split", "inchikey", "part"]]
+        keys = keys.merge(parts, on=["split", "inchikey"], how="left", validate="many_to_one")
+        keys["part"] = keys["part"].fillna("unlabelled")
+    names = [*RUN, *(WELL if "well" in keys else []), "inchikey", "part"]
+    return keys[names]
+
+
+def _average_wells(wells):
+    """Mean over the wells of each compound, by run and part."""
+    by = [*RUN, "inchikey", "part"]
+    group = wells.keys.groupby(by, sort=True).ngroup().to_numpy()
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    sizes = np.diff(starts, append=len(order))
+    sums = np.add.reduceat(wells.scores[order], starts, axis=0, dtype=np.float64)
+    keys = wells.keys.iloc[order[starts]][by].reset_index(drop=True)
+    return Predictions(keys, (sums / sizes[:, None]).astype(np.float32), wells.predicted)
+
+
+def _place(path, row, column):
+    return f"{path}, row {row + 1}, column {column}"
+
+
+def _wrong_cell(path, row, column, value, what, hint):
+    return InputError(_place(path, row, column), f"{value!s} {what}", hint)

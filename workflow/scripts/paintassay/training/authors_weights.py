@@ -1,0 +1,170 @@
+"""Weights from a file: the authors' GapNet, or a model of this workflow."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from paintassay.core.errors import InputError
+from paintassay.models._registry import build_model
+
+# How many tensors a message names of each kind.
+NAMED = 5
+
+
+def load_weights(model, path, replace_outputs=False):
+    """Load weights from a file into a model. The model changes only if all of them fit.
+
+    The file says neither the order of the channels nor that of the tasks. The authors' GapNet
+    takes Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst (Hofmarcher et al. 2019).
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        From `models.build_model`.
+    path : str or Path
+        A safetensors file, or one of ``torch.save`` that holds a state dictionary, by itself or
+        under ``state_dict`` beside other entries. ``module.`` before all names is left out.
+        Nothing is unpickled but tensors and plain values.
+    replace_outputs : bool
+        Keep the fresh values of each tensor whose shape depends on the number of tasks, whatever
+        the file has for it: the tasks are other ones, even if there are as many.
+
+    Returns
+    -------
+    list of str
+        Names of the tensors that kept their fresh values.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, holds something else, does not fit the model, or has values that
+        are not finite.
+    """
+    found, own = _read_state(path), model.state_dict()
+    outputs = _outputs(model)
+    fresh = outputs if replace_outputs else []
+    found = {name: tensor for name, tensor in found.items() if name not in fresh}
+    wanted = {name: tensor for name, tensor in own.items() if name not in fresh}
+    _check_fit(found, wanted, outputs, model.built_as["name"], path)
+    for name, tensor in found.items():
+        # In the model's type, in which a large value may become infinite.
+        found[name] = tensor.to(own[name].dtype)
+        if not torch.isfinite(found[name]).all():
+            raise InputError(
+                path,
+                f"{name} has values that are not finite",
+                "the training that wrote it diverged, or the file is damaged; take another",
+            )
+    model.load_state_dict(found, strict=False)
+    return fresh
+
+
+def _read_state(path):
+    """State dictionary of a file, by its content and not its name."""
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}") from error
+    # Eight bytes of length, then the header as JSON.
+    if start[8:] == b"{":
+        return _read_safetensors(path)
+    content = _read_pickle(path)
+    if isinstance(content, Mapping):
+        content = content.get("state_dict", content)
+    if reason := _no_state(content):
+        raise InputError(
+            path,
+            f"holds no state dictionary: {reason}",
+            "save model.state_dict() by itself, or under the key state_dict",
+        )
+    if all(name.startswith("module.") for name in content):
+        # Put there by torch.nn.DataParallel.
+        content = {name.removeprefix("module."): value for name, value in content.items()}
+    return dict(content)
+
+
+def _no_state(content):
+    """Say why something read from a file is no state dictionary; None if it is one."""
+    if not isinstance(content, Mapping):
+        return f"it is of type {type(content).__name__}"
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            return f"{name!r} is of type {type(value).__name__}"
+    return None if content else "it is empty"
+
+
+def _read_safetensors(path):
+    try:
+        return safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise InputError(path, f"is a damaged safetensors file: {error}", _AGAIN) from error
+
+
+def _read_pickle(path):
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    # PyTorch says by errors of many types that a file is cut off, damaged or none of its own.
+    except Exception as error:
+        # Its own advice, to switch the protection off, is not passed on.
+        if refused := re.search(r"GLOBAL (\S+)", str(error)):
+            raise InputError(
+                path,
+                f"holds {refused[1]}, which is code and not weights; nothing of it was run",
+                "ask for the state dictionary alone, best as safetensors",
+            ) from error
+        raise InputError(
+            path, "is neither a PyTorch nor a safetensors file, or is cut off or damaged", _AGAIN
+        ) from error
+
+
+_AGAIN = "fetch the file again, and compare its size and checksum to the source's"
+
+
+def _outputs(model):
+    """Names of the tensors whose shape depends on the number of tasks."""
+    more = {**model.built_as, "tasks": model.built_as["tasks"] + 1}
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in build_model(**more).state_dict().items()}
+    return [name for name, tensor in model.state_dict().items() if tensor.shape != shapes[name]]
+
+
+def _check_fit(found, wanted, outputs, model_name, path):
+    """Say in one error all that is wrong with the names and shapes of a file's tensors."""
+    differing = [
+        name for name in wanted if name in found and found[name].shape != wanted[name].shape
+    ]
+    shapes = [
+        f"{name} {tuple(found[name].shape)} instead of {tuple(wanted[name].shape)}"
+        for name in differing
+    ]
+    problems = [
+        f"{kind} {_some(names)}"
+        for kind, names in [
+            ("it lacks", [name for name in wanted if name not in found]),
+            ("it has beside", [name for name in found if name not in wanted]),
+            ("it has other shapes:", shapes),
+        ]
+        if names
+    ]
+    if not problems:
+        return
+    if set(found) == set(wanted) and set(differing) <= set(outputs):
+        hint = (
+            f"the weights are for other tasks; with models.{model_name}.replace_outputs: true the "
+            "output layer starts anew and the rest is taken"
+        )
+    else:
+        hint = (
+            f"the weights must come from {model_name} with the same channels, size of images and "
+            f"models.{model_name}.options"
+        )
+    raise InputError(path, f"does not fit {model_name}: {'; '.join(problems)}", hint)
+
+
+def _some(names):
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
