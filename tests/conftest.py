@@ -26,7 +26,7 @@ QUICK_DEMO["demo"] = {"sites": 1}
 QUICK_DEMO["training"]["replicates"] = 1
 for _name, _model in QUICK_DEMO["models"].items():
     _model |= {"epochs": 2} if _name in ("gapnet", "fnn") else {"enabled": False}
-QUICK_DEMO["comparison"] = {"replicates": 100, "permutations": 200}
+QUICK_DEMO["comparison"] = {"resamples": 100, "permutations": 200}
 OWN_LIBRARY = {"table": "library.csv", "id_column": "compound_id", "smiles_column": "smiles"}
 WORKFLOW = ["Snakefile", "workflow", "config", "envs", "profiles"]
 SCHEMA_SQL = (ROOT / "workflow" / "resources" / "chembl_schema.sql").read_text(encoding="utf-8")

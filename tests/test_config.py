@@ -59,7 +59,7 @@ def test_defaults_are_the_paper():
     assert labels["pchembl_range"] == [4, 10]
     assert (labels["min_actives"], labels["min_inactives"]) == (10, 10)
     assert DEFAULT["chembl"]["match_on"] == "inchikey"
-    assert DEFAULT["training"]["replicates"] == DEFAULT["splits"]["number"] == 3
+    assert DEFAULT["training"]["replicates"] == DEFAULT["splits"]["count"] == 3
     paper = {  # Methods: learning rate, momentum, weight decay, batch size
         "gapnet": (0.01, 0.9, 0.0001, 128),
         "milnet": (0.01, 0.9, 0.0001, 64),
@@ -110,7 +110,7 @@ def test_releases_may_be_written_in_any_usual_way(release):
             "bray_zip",
             "images.root: is null, the published images, but images.layo",
         ),
-        ("training.splits", [1, 4], "training.splits: there is no split 4; splits.number is 3"),
+        ("training.splits", [1, 4], "training.splits: there is no split 4; splits.count is 3"),
         ("models.gapnt", {}, "key models.gapnt.learning_rate is missing"),
         ("models.gapnt", MODEL, "models.gapnt: there is no such model (did you mean gapnet?)"),
         ("models.gapnet.epoch", 5, "unknown key models.gapnet.epoch (did you mean models.gapnet.e"),
@@ -132,7 +132,7 @@ def test_releases_may_be_written_in_any_usual_way(release):
             9,
             "unknown key comparison.permutation (did you mean comparison.",
         ),
-        ("comparison.replicates", 10, "comparison.replicates: 10 is less than the minimum of 100"),
+        ("comparison.resamples", 10, "comparison.resamples: 10 is less than the minimum of 100"),
         ("compounds", None, "compounds: None is not of type 'object'"),
     ],
 )

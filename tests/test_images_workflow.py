@@ -197,7 +197,7 @@ def test_demo_goes_to_the_dataset(demo):
         assert labelled[split].notna().all()
         assert views.loc[~views["labelled"], split].isna().all()
         shares = labelled.drop_duplicates("inchikey")[split].value_counts()
-        parts = zip(("train", "validation", "test"), DEMO["splits"]["parts"], strict=True)
+        parts = zip(("train", "validation", "test"), DEMO["splits"]["shares"], strict=True)
         targets = {part: 97 * share for part, share in parts}
         assert all(abs(shares[part] - target) <= 1 for part, target in targets.items())
 

@@ -1,6 +1,6 @@
 # What ChEMBL knows of the library, from a local dump or from the web service.
 #
-# in:  {results}/compounds/compounds.parquet; chembl.sqlite, or the network (retrieve.smk)
+# in:  {results}/compounds/compounds.parquet; chembl.sqlite, or the network (sources.smk)
 # out: {results}/chembl/matches.parquet, activities.parquet, source.json
 
 CHEMBL = config["chembl"]
@@ -8,6 +8,7 @@ CHEMBL = config["chembl"]
 if CHEMBL["source"] == "sqlite":
 
     rule extract_activities:
+        """Extract the activities of the library's compounds from a ChEMBL dump."""
         input:
             **(
                 {"dump": CHEMBL["sqlite"]}
@@ -19,13 +20,13 @@ if CHEMBL["source"] == "sqlite":
             ),
             compounds=rules.build_compounds.output.compounds,
         output:
-            matches=f"{RESULTS}/chembl/matches.parquet",
-            activities=f"{RESULTS}/chembl/activities.parquet",
-            source=f"{RESULTS}/chembl/source.json",
+            matches="<results>/chembl/matches.parquet",
+            activities="<results>/chembl/activities.parquet",
+            source="<results>/chembl/source.json",
         log:
-            f"{RESULTS}/logs/extract_activities.log",
+            "<logs>/extract_activities.log",
         benchmark:
-            f"{RESULTS}/benchmarks/extract_activities.tsv"
+            "<benchmarks>/extract_activities.tsv"
         conda:
             "../../envs/chembl.yaml"
         # Measured in docs/benchmarks.md for the published library; memory follows the rows found.
@@ -33,8 +34,10 @@ if CHEMBL["source"] == "sqlite":
             mem_mb=memory(3000),
             runtime=minutes(120),
         params:
-            match_on=CHEMBL["match_on"],
-            release=CHEMBL["release"],
+            settings={
+                "match_on": CHEMBL["match_on"],
+                "release": CHEMBL["release"],
+            },
             code=code("extract_activities"),
         script:
             "../scripts/extract_activities.py"
@@ -43,15 +46,16 @@ if CHEMBL["source"] == "sqlite":
 if CHEMBL["source"] == "webservice":
 
     rule fetch_activities:
+        """Ask ChEMBL's web service for the activities of a chunk of the compounds."""
         input:
             compounds=rules.build_compounds.output.compounds,
         output:
-            matches=f"{RESULTS}/chembl/chunks/{{chunk}}.matches.parquet",
-            activities=f"{RESULTS}/chembl/chunks/{{chunk}}.activities.parquet",
+            matches="<results>/chembl/chunks/{chunk}.matches.parquet",
+            activities="<results>/chembl/chunks/{chunk}.activities.parquet",
         log:
-            f"{RESULTS}/logs/fetch_activities/{{chunk}}.log",
+            "<logs>/fetch_activities/{chunk}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/fetch_activities/{{chunk}}.tsv"
+            "<benchmarks>/fetch_activities/{chunk}.tsv"
         conda:
             "../../envs/chembl.yaml"
         resources:
@@ -59,19 +63,24 @@ if CHEMBL["source"] == "webservice":
             runtime=240,
             # ChEMBL asks its users not to flood it; the default profile allows four at a time.
             chembl_requests=1,
-            # Patience is no parameter: more of it must not cost the chunks that are there.
-            timeout_seconds=CHEMBL["webservice"]["timeout_seconds"],
-            attempts=CHEMBL["webservice"]["attempts"],
         params:
-            match_on=CHEMBL["match_on"],
-            release=CHEMBL["release"],
-            url=CHEMBL["webservice"]["url"],
-            chunks=CHEMBL["webservice"]["chunks"],
+            settings={
+                "match_on": CHEMBL["match_on"],
+                "release": CHEMBL["release"],
+                "url": CHEMBL["webservice"]["url"],
+                "chunks": CHEMBL["webservice"]["chunks"],
+            },
+            # More patience must not cost the chunks that are there.
+            patience=not_compared(
+                timeout_seconds=CHEMBL["webservice"]["timeout_seconds"],
+                attempts=CHEMBL["webservice"]["attempts"],
+            ),
             code=code("fetch_activities"),
         script:
             "../scripts/fetch_activities.py"
 
     rule join_activities:
+        """Concatenate the chunks from the web service."""
         input:
             matches=expand(
                 rules.fetch_activities.output.matches,
@@ -82,21 +91,23 @@ if CHEMBL["source"] == "webservice":
                 chunk=range(CHEMBL["webservice"]["chunks"]),
             ),
         output:
-            matches=f"{RESULTS}/chembl/matches.parquet",
-            activities=f"{RESULTS}/chembl/activities.parquet",
-            source=f"{RESULTS}/chembl/source.json",
+            matches="<results>/chembl/matches.parquet",
+            activities="<results>/chembl/activities.parquet",
+            source="<results>/chembl/source.json",
         log:
-            f"{RESULTS}/logs/join_activities.log",
+            "<logs>/join_activities.log",
         benchmark:
-            f"{RESULTS}/benchmarks/join_activities.tsv"
+            "<benchmarks>/join_activities.tsv"
         conda:
             "../../envs/chembl.yaml"
         resources:
             mem_mb=memory(1000, matches=20, activities=20),
             runtime=minutes(30),
         params:
-            release=CHEMBL["release"],
-            url=CHEMBL["webservice"]["url"],
+            settings={
+                "release": CHEMBL["release"],
+                "url": CHEMBL["webservice"]["url"],
+            },
             code=code("join_activities"),
         script:
             "../scripts/join_activities.py"

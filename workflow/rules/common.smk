@@ -4,23 +4,27 @@
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import yaml
 from snakemake.exceptions import WorkflowError
 
-ROOT = Path(workflow.basedir)
-SCRIPTS = ROOT / "workflow" / "scripts"
-# Relative, so that a project that moves does not rerun.
-RESOURCES = Path(os.path.relpath(ROOT / "workflow" / "resources"))
+# The folder workflow, wherever the project lies.
+WORKFLOW = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parent
+SCRIPTS = WORKFLOW / "scripts"
+# Files of the workflow itself. They never enter a rule by their path, but as `code` says.
+RESOURCES = WORKFLOW / "resources"
+PAGE = WORKFLOW / "report" / "page"
 sys.path.insert(0, str(SCRIPTS))
 
+from paintassay.core.errors import InputError
+from paintassay.core.files import sha256
 from paintassay.plan.code_digest import code_digest
 from paintassay.plan.config import check_config
-from paintassay.core.errors import InputError
 from paintassay.plan.record import write_run_record
 
 try:
-    check_config(config, yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text()))
+    check_config(config, yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text()))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -28,10 +32,28 @@ RESULTS = config["results"].rstrip("/")
 CODE = {}
 
 
-def code(rule_name):
-    """Digest of the code that a rule's script reaches; as a param it reruns the rule."""
-    CODE[rule_name] = code_digest(SCRIPTS / f"{rule_name}.py", SCRIPTS / "paintassay")
+pathvars:
+    results=RESULTS,
+    logs=f"{RESULTS}/logs",
+    benchmarks=f"{RESULTS}/benchmarks",
+
+
+def code(rule_name, *files):
+    """Digest of the code that a rule's script reaches, and of the workflow's own files that it reads.
+
+    As a param it reruns the rule when their content changes, and not when the project moves.
+    """
+    digests = [code_digest(SCRIPTS / f"{rule_name}.py", SCRIPTS / "paintassay")]
+    CODE[rule_name] = " ".join([*digests, *(sha256(path)[:16] for path in files)])
     return CODE[rule_name]
+
+
+def not_compared(**values):
+    """Params that decide how a job computes, and not what: other values rerun nothing.
+
+    Snakemake compares params of Python's own types alone; a namespace is none of them.
+    """
+    return SimpleNamespace(**values)
 
 
 def memory(fixed, per_thread=0, **times):
@@ -63,20 +85,20 @@ def minutes(fixed):
 
 def record_run(outcome):
     """Leave the record of this run beside its results."""
-    made = {str(path) for job in workflow.dag.jobs for path in job.output}
-    read = {str(path) for job in workflow.dag.jobs for path in job.input}
+    outputs = {str(path) for job in workflow.dag.jobs for path in job.output}
+    inputs = {str(path) for job in workflow.dag.jobs for path in job.input}
     plan = {
         "config": config,
         "code": CODE | {f"models.{name}": digest for name, digest in MODEL_CODE.items()},
         "environments": {
             path.stem: yaml.safe_load(path.read_text())["dependencies"]
-            for path in sorted((ROOT / "envs").glob("*.yaml"))
+            for path in sorted((WORKFLOW.parent / "envs").glob("*.yaml"))
         },
         "deployment": sorted(
             method.name.lower() for method in workflow.deployment_settings.deployment_method
         ),
     }
-    outside = [path for path in read - made if not path.startswith(f"{RESULTS}/")]
+    outside = [path for path in inputs - outputs if not path.startswith(f"{RESULTS}/")]
     try:
         write_run_record(f"{RESULTS}/provenance.json", outcome, outside, plan)
     except (OSError, InputError) as error:

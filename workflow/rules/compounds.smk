@@ -1,26 +1,27 @@
 # The compound library as InChIKeys, one row a compound, with every problem on record.
 #
-# in:  compounds.table, or the published library (retrieve.smk)
+# in:  compounds.table, or the published library (sources.smk)
 # out: {results}/compounds/
 
 
 rule build_compounds:
+    """Turn the SMILES of the library into InChIKeys, one row a compound."""
     input:
-        library=config["compounds"]["table"] or f"{RESULTS}/sources/chemical_annotations.csv",
+        library=config["compounds"]["table"] or "<results>/sources/chemical_annotations.csv",
     output:
-        library=f"{RESULTS}/compounds/library.parquet",
-        compounds=f"{RESULTS}/compounds/compounds.parquet",
-        problems=f"{RESULTS}/compounds/problems.csv",
-        duplicates=f"{RESULTS}/compounds/duplicates.csv",
-        account=f"{RESULTS}/compounds/account.json",
+        library="<results>/compounds/library.parquet",
+        compounds="<results>/compounds/compounds.parquet",
+        dropped="<results>/compounds/dropped_rows.csv",
+        duplicates="<results>/compounds/duplicates.csv",
+        summary="<results>/compounds/summary.json",
     log:
-        f"{RESULTS}/logs/build_compounds.log",
+        "<logs>/build_compounds.log",
     benchmark:
-        f"{RESULTS}/benchmarks/build_compounds.tsv"
+        "<benchmarks>/build_compounds.tsv"
     # It fails over what stands in the library, which another attempt would not change.
     retries: 0
     conda:
-        "../../envs/chem.yaml"
+        "../../envs/compounds.yaml"
     # Molecules are independent, so all cores are used; Snakemake lowers this to what there is.
     threads: 32
     resources:
@@ -28,9 +29,11 @@ rule build_compounds:
         mem_mb=memory(1000, per_thread=200, library=5),
         runtime=60,
     params:
-        id_column=config["compounds"]["id_column"],
-        smiles_column=config["compounds"]["smiles_column"],
-        inchikey_column=config["compounds"]["inchikey_column"],
+        settings={
+            "id_column": config["compounds"]["id_column"],
+            "smiles_column": config["compounds"]["smiles_column"],
+            "inchikey_column": config["compounds"]["inchikey_column"],
+        },
         code=code("build_compounds"),
     script:
         "../scripts/build_compounds.py"

@@ -6,71 +6,77 @@
 
 
 rule build_demo_library:
-    input:
-        drugs=RESOURCES / "demo_drugs.csv",
+    """Write the demo's compound library."""
     output:
-        library=f"{RESULTS}/screen/library.csv",
+        library="<results>/screen/library.csv",
     log:
-        f"{RESULTS}/logs/build_demo_library.log",
+        "<logs>/build_demo_library.log",
     benchmark:
-        f"{RESULTS}/benchmarks/build_demo_library.tsv"
+        "<benchmarks>/build_demo_library.tsv"
     conda:
-        "../../envs/chem.yaml"
+        "../../envs/demo.yaml"
     resources:
         mem_mb=memory(1000),
         runtime=minutes(5),
     params:
-        seed=config["demo"]["seed"],
-        code=code("build_demo_library"),
+        settings={
+            "seed": config["demo"]["seed"],
+        },
+        own=not_compared(drugs=RESOURCES / "demo_drugs.csv"),
+        code=code("build_demo_library", RESOURCES / "demo_drugs.csv"),
     script:
         "../scripts/build_demo_library.py"
 
 
 rule build_demo_chembl:
+    """Write the demo's small ChEMBL."""
     input:
         library=rules.build_demo_library.output.library,
-        schema=RESOURCES / "chembl_schema.sql",
     output:
-        database=f"{RESULTS}/screen/chembl.db",
+        database="<results>/screen/chembl.db",
     log:
-        f"{RESULTS}/logs/build_demo_chembl.log",
+        "<logs>/build_demo_chembl.log",
     benchmark:
-        f"{RESULTS}/benchmarks/build_demo_chembl.tsv"
+        "<benchmarks>/build_demo_chembl.tsv"
     conda:
-        "../../envs/chem.yaml"
+        "../../envs/demo.yaml"
     resources:
         mem_mb=memory(1000),
         runtime=minutes(5),
     params:
-        seed=config["demo"]["seed"],
-        release=config["chembl"]["release"],
-        code=code("build_demo_chembl"),
+        settings={
+            "seed": config["demo"]["seed"],
+            "release": config["chembl"]["release"],
+        },
+        own=not_compared(schema=RESOURCES / "chembl_schema.sql"),
+        code=code("build_demo_chembl", RESOURCES / "chembl_schema.sql"),
     script:
         "../scripts/build_demo_chembl.py"
 
 
 rule build_demo_screen:
+    """Draw the demo's plates, with plate maps, single cells and profiles."""
     input:
         library=rules.build_demo_library.output.library,
     output:
-        images=directory(f"{RESULTS}/screen/images"),
-        single_cells=directory(f"{RESULTS}/screen/single_cells"),
-        profiles=directory(f"{RESULTS}/screen/profiles"),
-        barcode_platemap=f"{RESULTS}/screen/barcode_platemap.csv",
-        platemap_folder=directory(f"{RESULTS}/screen/platemap"),
+        images=directory("<results>/screen/images"),
+        single_cells=directory("<results>/screen/single_cells"),
+        profiles=directory("<results>/screen/profiles"),
+        barcode_platemap="<results>/screen/barcode_platemap.csv",
+        platemap_folder=directory("<results>/screen/platemap"),
     log:
-        f"{RESULTS}/logs/build_demo_screen.log",
+        "<logs>/build_demo_screen.log",
     benchmark:
-        f"{RESULTS}/benchmarks/build_demo_screen.tsv"
+        "<benchmarks>/build_demo_screen.tsv"
     conda:
-        "../../envs/images.yaml"
+        "../../envs/demo.yaml"
     # A process a plate.
     threads: len(config["demo"]["plates"])
     resources:
         mem_mb=memory(1000, per_thread=500),
         runtime=minutes(10),
     params:
-        **config["demo"],
+        settings=config["demo"],
         code=code("build_demo_screen"),
     script:
         "../scripts/build_demo_screen.py"

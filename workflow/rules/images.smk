@@ -16,14 +16,15 @@ wildcard_constraints:
 
 
 checkpoint list_plates:
+    """List the plates of the screen."""
     input:
         root=local_or_nothing(IMAGES["root"]),
     output:
-        plates=f"{RESULTS}/images/plates.csv",
+        plates="<results>/images/plates.csv",
     log:
-        f"{RESULTS}/logs/list_plates.log",
+        "<logs>/list_plates.log",
     benchmark:
-        f"{RESULTS}/benchmarks/list_plates.tsv"
+        "<benchmarks>/list_plates.tsv"
     # It fails over what lies there, as the next rule does over what its tables say.
     retries: 0
     conda:
@@ -32,27 +33,30 @@ checkpoint list_plates:
         mem_mb=1000,
         runtime=60,
     params:
-        layout=IMAGES["layout"],
-        url=IMAGES["root"] if "://" in IMAGES["root"] else None,
-        channels=IMAGES["channels"],
+        settings={
+            "layout": IMAGES["layout"],
+            "url": IMAGES["root"] if "://" in IMAGES["root"] else None,
+            "channels": IMAGES["channels"],
+        },
         code=code("list_plates"),
     script:
         "../scripts/list_plates.py"
 
 
 rule read_wells:
+    """Read what is in each well, and give each compound its InChIKey."""
     input:
         barcode_platemap=PLATES["barcode_platemap"] if PLATES["wells"] is None else [],
         platemap_folder=PLATES["platemap_folder"] if PLATES["wells"] is None else [],
         wells=local_or_nothing(PLATES["wells"]),
         library=rules.build_compounds.output.library,
     output:
-        wells=f"{RESULTS}/images/wells.parquet",
-        unmatched=f"{RESULTS}/images/unmatched_compound_ids.csv",
+        wells="<results>/images/wells.parquet",
+        unmatched="<results>/images/unmatched_compound_ids.csv",
     log:
-        f"{RESULTS}/logs/read_wells.log",
+        "<logs>/read_wells.log",
     benchmark:
-        f"{RESULTS}/benchmarks/read_wells.tsv"
+        "<benchmarks>/read_wells.tsv"
     retries: 0
     conda:
         "../../envs/images.yaml"
@@ -60,51 +64,57 @@ rule read_wells:
         mem_mb=1000,
         runtime=20,
     params:
-        controls=PLATES["controls"],
+        settings={
+            "controls": PLATES["controls"],
+        },
         code=code("read_wells"),
     script:
         "../scripts/read_wells.py"
 
 
 rule index_plate:
+    """Find the file of each well, site and channel of a plate."""
     input:
         files=plate_files,
     output:
-        index=f"{RESULTS}/images/index/{{plate}}.parquet",
-        lost=f"{RESULTS}/images/index/{{plate}}.lost.csv",
+        index="<results>/images/index/{plate}.parquet",
+        lost="<results>/images/index/{plate}.lost.csv",
     log:
-        f"{RESULTS}/logs/index_plate/{{plate}}.log",
+        "<logs>/index_plate/{plate}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/index_plate/{{plate}}.tsv"
+        "<benchmarks>/index_plate/{plate}.tsv"
     conda:
         "../../envs/images.yaml"
     resources:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        layout=IMAGES["layout"],
-        root=IMAGES["root"],
-        path_prefix=IMAGES["path_prefix"],
-        channels=IMAGES["channels"],
+        settings={
+            "layout": IMAGES["layout"],
+            "root": IMAGES["root"],
+            "path_prefix": IMAGES["path_prefix"],
+            "channels": IMAGES["channels"],
+        },
         code=code("index_plate"),
     script:
         "../scripts/index_plate.py"
 
 
 rule convert_plate:
+    """Convert the 16-bit images of a plate to a checksummed 8-bit shard, and measure their quality."""
     input:
         index=rules.index_plate.output.index,
         wells=rules.read_wells.output.wells if IMAGES["wanted"] == "labelled" else [],
         labels=rules.build_label_matrix.output.compounds if IMAGES["wanted"] == "labelled" else [],
     output:
-        shard=f"{RESULTS}/images/shards/{{plate}}.npy",
-        views=f"{RESULTS}/images/plates/{{plate}}.views.parquet",
-        lost=f"{RESULTS}/images/plates/{{plate}}.lost.csv",
-        quality=f"{RESULTS}/images/plates/{{plate}}.quality.parquet",
+        shard="<results>/images/shards/{plate}.npy",
+        views="<results>/images/plates/{plate}.views.parquet",
+        lost="<results>/images/plates/{plate}.lost.csv",
+        quality="<results>/images/plates/{plate}.quality.parquet",
     log:
-        f"{RESULTS}/logs/convert_plate/{{plate}}.log",
+        "<logs>/convert_plate/{plate}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/convert_plate/{{plate}}.tsv"
+        "<benchmarks>/convert_plate/{plate}.tsv"
     # What fails over the network may succeed later; else the profile says.
     retries: 2 if PUBLISHED else None
     conda:
@@ -118,19 +128,22 @@ rule convert_plate:
         # A plate of 2,260 views takes a minute on one core; an object store may be far away.
         runtime=minutes(60),
     params:
-        channels=IMAGES["channels"],
-        bits=IMAGES["bits"],
-        clip_percent=IMAGES["clip_percent"],
-        illumination=IMAGES["illumination"],
-        # YAML reads a bare off as false.
-        check_tags=IMAGES["check_tags"] or "off",
-        max_lost=IMAGES["max_lost"],
+        settings={
+            "channels": IMAGES["channels"],
+            "bits": IMAGES["bits"],
+            "clip_percent": IMAGES["clip_percent"],
+            "illumination": IMAGES["illumination"],
+            # YAML reads a bare off as false.
+            "check_tags": IMAGES["check_tags"] or "off",
+            "max_lost": IMAGES["max_lost"],
+        },
         code=code("convert_plate"),
     script:
         "../scripts/convert_plate.py"
 
 
 rule collect_views:
+    """List the views of all plates, flag their quality, and say what is missing."""
     input:
         index=of_all_plates(rules.index_plate.output.index),
         index_lost=of_all_plates(rules.index_plate.output.lost),
@@ -139,14 +152,14 @@ rule collect_views:
         quality=of_all_plates(rules.convert_plate.output.quality),
         shards=of_all_plates(rules.convert_plate.output.shard),
     output:
-        views=f"{RESULTS}/images/views.parquet",
-        lost=f"{RESULTS}/images/lost_views.csv",
-        missing=f"{RESULTS}/images/missing.csv",
-        quality=f"{RESULTS}/images/quality.parquet",
+        views="<results>/images/views.parquet",
+        lost="<results>/images/lost_views.csv",
+        missing="<results>/images/missing.csv",
+        quality="<results>/images/quality.parquet",
     log:
-        f"{RESULTS}/logs/collect_views.log",
+        "<logs>/collect_views.log",
     benchmark:
-        f"{RESULTS}/benchmarks/collect_views.tsv"
+        "<benchmarks>/collect_views.tsv"
     conda:
         "../../envs/images.yaml"
     resources:
@@ -154,52 +167,58 @@ rule collect_views:
         mem_mb=memory(1000, index=50, views=20, quality=10),
         runtime=minutes(30),
     params:
-        channels=IMAGES["channels"],
-        limits=config["quality"]["limits"],
+        settings={
+            "channels": IMAGES["channels"],
+            "limits": config["quality"]["limits"],
+        },
         code=code("collect_views"),
     script:
         "../scripts/collect_views.py"
 
 
 rule draw_plate:
+    """Draw heat maps, a contact sheet and one view of a plate."""
     input:
         shard=rules.convert_plate.output.shard,
         views=rules.convert_plate.output.views,
         quality=rules.convert_plate.output.quality,
         wells=rules.read_wells.output.wells,
     output:
-        heat_maps=f"{RESULTS}/images/pictures/{{plate}}.quality.png",
-        contact_sheet=f"{RESULTS}/images/pictures/{{plate}}.contact_sheet.png",
-        montage=f"{RESULTS}/images/pictures/{{plate}}.montage.png",
+        heat_maps="<results>/images/pictures/{plate}.quality.png",
+        contact_sheet="<results>/images/pictures/{plate}.contact_sheet.png",
+        montage="<results>/images/pictures/{plate}.montage.png",
     log:
-        f"{RESULTS}/logs/draw_plate/{{plate}}.log",
+        "<logs>/draw_plate/{plate}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/draw_plate/{{plate}}.tsv"
+        "<benchmarks>/draw_plate/{plate}.tsv"
     conda:
         "../../envs/images.yaml"
     resources:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        channels=IMAGES["channels"],
-        limits=config["quality"]["limits"],
-        pixel_size_um=IMAGES["pixel_size_um"],
+        settings={
+            "channels": IMAGES["channels"],
+            "limits": config["quality"]["limits"],
+            "pixel_size_um": IMAGES["pixel_size_um"],
+        },
         code=code("draw_plate"),
     script:
         "../scripts/draw_plate.py"
 
 
 rule check_shards:
+    """Compare every view of the shards with its checksum."""
     input:
         views=rules.collect_views.output.views,
         shards=of_all_plates(rules.convert_plate.output.shard),
     output:
         # Does not stay: whoever asks again wants the bytes read again.
-        report=temp(f"{RESULTS}/images/damaged_views.csv"),
+        report=temp("<results>/images/damaged_views.csv"),
     log:
-        f"{RESULTS}/logs/check_shards.log",
+        "<logs>/check_shards.log",
     benchmark:
-        f"{RESULTS}/benchmarks/check_shards.tsv"
+        "<benchmarks>/check_shards.tsv"
     conda:
         "../../envs/images.yaml"
     # Reading and hashing; the disk is the limit.
@@ -215,12 +234,14 @@ rule check_shards:
 
 
 rule verify_shards:
+    """Every byte of the shards, read again."""
     input:
         rules.check_shards.output.report,
     localrule: True
 
 
 rule images:
+    """Shards of all plates, with quality control and pictures."""
     input:
         rules.collect_views.output,
         rules.read_wells.output,

@@ -11,8 +11,8 @@ def megabytes(name):
     return -(-SOURCES[name]["bytes"] // 10**6)
 
 
-def source_line(name, size):
-    """What a job fetches, the licence and its MB, for the plan and the log."""
+def origin_line(name, size):
+    """What a job fetches, the licence and its MB, for the job's log."""
     source = SOURCES[name]
     return f"{source['what']}; {source['version']}; {source['licence']}; {size} MB"
 

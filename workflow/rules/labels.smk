@@ -8,117 +8,131 @@ LABELS = config["labels"]
 
 
 rule average_pchembl:
+    """Average the pChEMBL values of each compound in each assay."""
     input:
-        matches=f"{RESULTS}/chembl/matches.parquet",
-        activities=f"{RESULTS}/chembl/activities.parquet",
+        matches="<results>/chembl/matches.parquet",
+        activities="<results>/chembl/activities.parquet",
     output:
-        means=f"{RESULTS}/labels/pchembl_means.parquet",
-        funnel=f"{RESULTS}/labels/pchembl_funnel.json",
+        means="<results>/labels/pchembl_means.parquet",
+        funnel="<results>/labels/pchembl_funnel.json",
     log:
-        f"{RESULTS}/logs/average_pchembl.log",
+        "<logs>/average_pchembl.log",
     benchmark:
-        f"{RESULTS}/benchmarks/average_pchembl.tsv"
+        "<benchmarks>/average_pchembl.tsv"
     conda:
         "../../envs/labels.yaml"
     resources:
         mem_mb=memory(1000, matches=20, activities=20),
         runtime=minutes(30),
     params:
-        standard_types=LABELS["standard_types"],
-        pchembl_range=LABELS["pchembl_range"],
-        exclude_potential_duplicates=LABELS["exclude_potential_duplicates"],
+        settings={
+            "standard_types": LABELS["standard_types"],
+            "pchembl_range": LABELS["pchembl_range"],
+            "exclude_potential_duplicates": LABELS["exclude_potential_duplicates"],
+        },
         code=code("average_pchembl"),
     script:
         "../scripts/average_pchembl.py"
 
 
 rule binarise_pchembl:
+    """Label each compound in each assay at each pChEMBL threshold."""
     input:
         means=rules.average_pchembl.output.means,
     output:
-        labels=f"{RESULTS}/labels/pchembl_labels.parquet",
+        labels="<results>/labels/pchembl_labels.parquet",
     log:
-        f"{RESULTS}/logs/binarise_pchembl.log",
+        "<logs>/binarise_pchembl.log",
     benchmark:
-        f"{RESULTS}/benchmarks/binarise_pchembl.tsv"
+        "<benchmarks>/binarise_pchembl.tsv"
     conda:
         "../../envs/labels.yaml"
     resources:
         mem_mb=memory(1000, means=20),
         runtime=minutes(10),
     params:
-        thresholds=LABELS["thresholds"],
+        settings={
+            "thresholds": LABELS["thresholds"],
+        },
         code=code("binarise_pchembl"),
     script:
         "../scripts/binarise_pchembl.py"
 
 
 rule vote_comments:
+    """Label each compound in each assay by the majority of its activity comments."""
     input:
-        matches=f"{RESULTS}/chembl/matches.parquet",
-        activities=f"{RESULTS}/chembl/activities.parquet",
-        comment_table=LABELS["comment_table"] or RESOURCES / "activity_comments.csv",
+        matches="<results>/chembl/matches.parquet",
+        activities="<results>/chembl/activities.parquet",
+        comment_table=LABELS["comment_table"] or [],
     output:
-        labels=f"{RESULTS}/labels/comment_labels.parquet",
-        ties=f"{RESULTS}/labels/comment_ties.csv",
-        unknown=f"{RESULTS}/labels/unknown_comments.csv",
-        funnel=f"{RESULTS}/labels/comment_funnel.json",
+        labels="<results>/labels/comment_labels.parquet",
+        ties="<results>/labels/comment_ties.csv",
+        unknown="<results>/labels/unknown_comments.csv",
+        funnel="<results>/labels/comment_funnel.json",
     log:
-        f"{RESULTS}/logs/vote_comments.log",
+        "<logs>/vote_comments.log",
     benchmark:
-        f"{RESULTS}/benchmarks/vote_comments.tsv"
+        "<benchmarks>/vote_comments.tsv"
     conda:
         "../../envs/labels.yaml"
     resources:
         mem_mb=memory(1000, matches=20, activities=20),
         runtime=minutes(30),
     params:
-        exclude_potential_duplicates=LABELS["exclude_potential_duplicates"],
-        code=code("vote_comments"),
+        settings={
+            "exclude_potential_duplicates": LABELS["exclude_potential_duplicates"],
+        },
+        own=not_compared(comment_table=RESOURCES / "activity_comments.csv"),
+        code=code("vote_comments", RESOURCES / "activity_comments.csv"),
     script:
         "../scripts/vote_comments.py"
 
 
 rule build_label_matrix:
+    """Put the labels together as a matrix, and keep the tasks with enough actives and inactives."""
     input:
         compounds=rules.build_compounds.output.compounds,
-        matches=f"{RESULTS}/chembl/matches.parquet",
-        activities=f"{RESULTS}/chembl/activities.parquet",
+        matches="<results>/chembl/matches.parquet",
+        activities="<results>/chembl/activities.parquet",
         pchembl_labels=rules.binarise_pchembl.output.labels,
         comment_labels=rules.vote_comments.output.labels,
     output:
-        matrix=f"{RESULTS}/labels/label_matrix.mtx",
-        compounds=f"{RESULTS}/labels/compounds.csv",
-        assays=f"{RESULTS}/labels/assays.csv",
-        labels=f"{RESULTS}/labels/label_matrix.parquet",
-        dropped_assays=f"{RESULTS}/labels/dropped_assays.csv",
-        dropped_compounds=f"{RESULTS}/labels/dropped_compounds.csv",
-        conflicts=f"{RESULTS}/labels/conflicts.csv",
+        matrix="<results>/labels/label_matrix.mtx",
+        compounds="<results>/labels/compounds.csv",
+        assays="<results>/labels/assays.csv",
+        labels="<results>/labels/label_matrix.parquet",
+        dropped_assays="<results>/labels/dropped_assays.csv",
+        dropped_compounds="<results>/labels/dropped_compounds.csv",
+        conflicts="<results>/labels/conflicts.csv",
     log:
-        f"{RESULTS}/logs/build_label_matrix.log",
+        "<logs>/build_label_matrix.log",
     benchmark:
-        f"{RESULTS}/benchmarks/build_label_matrix.tsv"
+        "<benchmarks>/build_label_matrix.tsv"
     conda:
         "../../envs/labels.yaml"
     resources:
         mem_mb=memory(1000, activities=30, pchembl_labels=30, comment_labels=30),
         runtime=minutes(30),
     params:
-        min_actives=LABELS["min_actives"],
-        min_inactives=LABELS["min_inactives"],
-        min_labels_per_compound=LABELS["min_labels_per_compound"],
+        settings={
+            "min_actives": LABELS["min_actives"],
+            "min_inactives": LABELS["min_inactives"],
+            "min_labels_per_compound": LABELS["min_labels_per_compound"],
+        },
         code=code("build_label_matrix"),
     script:
         "../scripts/build_label_matrix.py"
 
 
 rule summarise_labels:
+    """Say how the label matrix came about."""
     input:
         **dict(rules.build_label_matrix.output.items()),
-        library_account=rules.build_compounds.output.account,
-        source=f"{RESULTS}/chembl/source.json",
-        matches=f"{RESULTS}/chembl/matches.parquet",
-        activities=f"{RESULTS}/chembl/activities.parquet",
+        library_summary=rules.build_compounds.output.summary,
+        source="<results>/chembl/source.json",
+        matches="<results>/chembl/matches.parquet",
+        activities="<results>/chembl/activities.parquet",
         pchembl_funnel=rules.average_pchembl.output.funnel,
         pchembl_labels=rules.binarise_pchembl.output.labels,
         comment_funnel=rules.vote_comments.output.funnel,
@@ -128,32 +142,35 @@ rule summarise_labels:
     output:
         **{
             f"figure_{kind}": report(
-                f"{RESULTS}/labels/data_points_per_assay.{kind}",
+                f"<results>/labels/data_points_per_assay.{kind}",
                 caption="../report/data_points_per_assay.rst",
                 category="Labels",
                 labels={"figure": "Fig. S4: data points of each assay", "format": kind.upper()},
             )
             for kind in ("svg", "png")
         },
-        summary=f"{RESULTS}/labels/summary.json",
-        page=f"{RESULTS}/labels/summary.md",
+        summary="<results>/labels/summary.json",
+        page="<results>/labels/summary.md",
     log:
-        f"{RESULTS}/logs/summarise_labels.log",
+        "<logs>/summarise_labels.log",
     benchmark:
-        f"{RESULTS}/benchmarks/summarise_labels.tsv"
+        "<benchmarks>/summarise_labels.tsv"
     conda:
         "../../envs/labels.yaml"
     resources:
         mem_mb=memory(1000, activities=30, pchembl_labels=30, comment_labels=30),
         runtime=minutes(10),
     params:
-        config={key: config[key] for key in ("compounds", "chembl", "labels")},
+        settings={
+            "config": {key: config[key] for key in ("compounds", "chembl", "labels")},
+        },
         code=code("summarise_labels"),
     script:
         "../scripts/summarise_labels.py"
 
 
 rule labels:
+    """The label matrix and its summary."""
     input:
         rules.build_label_matrix.output,
         rules.summarise_labels.output,

@@ -24,6 +24,7 @@ wildcard_constraints:
 
 
 rule score_predictions:
+    """Measure how well a method predicts each task, in each of its runs."""
     input:
         unpack(lambda wildcards: METHODS[wildcards.method]),
         labels=rules.build_label_matrix.output.labels,
@@ -31,26 +32,29 @@ rule score_predictions:
         library=rules.build_compounds.output.compounds,
         splits=rules.make_splits.output.splits,
     output:
-        metrics=f"{RESULTS}/statistics/methods/{{method}}/metrics.parquet",
-        excluded=f"{RESULTS}/statistics/methods/{{method}}/excluded.csv",
+        metrics="<results>/statistics/methods/{method}/metrics.parquet",
+        excluded="<results>/statistics/methods/{method}/excluded.csv",
     log:
-        f"{RESULTS}/logs/score_predictions/{{method}}.log",
+        "<logs>/score_predictions/{method}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/score_predictions/{{method}}.tsv"
+        "<benchmarks>/score_predictions/{method}.tsv"
     conda:
-        "../../envs/stats.yaml"
+        "../../envs/statistics.yaml"
     resources:
         mem_mb=memory(1000, wells=8, compounds=8, predictions=20),
         runtime=minutes(30),
     params:
-        tool=lambda wildcards: wildcards.method in TOOLS,
-        splits=TRAINING["splits"],
+        settings=lambda wildcards: {
+            "tool": wildcards.method in TOOLS,
+            "splits": TRAINING["splits"],
+        },
         code=code("score_predictions"),
     script:
         "../scripts/score_predictions.py"
 
 
 rule compare_methods:
+    """Compare the methods with the study's tests and intervals."""
     input:
         metrics=expand(rules.score_predictions.output.metrics, method=METHODS),
         excluded=expand(rules.score_predictions.output.excluded, method=METHODS),
@@ -61,47 +65,50 @@ rule compare_methods:
         library=rules.build_compounds.output.compounds,
         splits=rules.make_splits.output.splits,
     output:
-        metrics=f"{RESULTS}/statistics/metrics.parquet",
-        tasks=f"{RESULTS}/statistics/tasks.parquet",
+        metrics="<results>/statistics/metrics.parquet",
+        tasks="<results>/statistics/tasks.parquet",
         summary=report(
-            f"{RESULTS}/statistics/summary.csv",
+            "<results>/statistics/summary.csv",
             caption="../report/summary.rst",
             category="Comparison",
             labels={"figure": "Table 1: methods", "format": "CSV"},
         ),
         wilcoxon=report(
-            f"{RESULTS}/statistics/wilcoxon.csv",
+            "<results>/statistics/wilcoxon.csv",
             caption="../report/wilcoxon.rst",
             category="Comparison",
             labels={"figure": "Table 2: Wilcoxon's test", "format": "CSV"},
         ),
-        roc_tests=f"{RESULTS}/statistics/roc_tests.parquet",
-        roc_curves=f"{RESULTS}/statistics/roc_curves.parquet",
-        predictability=f"{RESULTS}/statistics/predictability.csv",
-        excluded=f"{RESULTS}/statistics/excluded.csv",
-        problems=f"{RESULTS}/statistics/problems.json",
+        roc_tests="<results>/statistics/roc_tests.parquet",
+        roc_curves="<results>/statistics/roc_curves.parquet",
+        predictability="<results>/statistics/predictability.csv",
+        excluded="<results>/statistics/excluded.csv",
+        problems="<results>/statistics/problems.json",
     log:
-        f"{RESULTS}/logs/compare_methods.log",
+        "<logs>/compare_methods.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare_methods.tsv"
+        "<benchmarks>/compare_methods.tsv"
     conda:
-        "../../envs/stats.yaml"
+        "../../envs/statistics.yaml"
     resources:
         mem_mb=memory(1500, compounds=8, predictions=20),
         runtime=minutes(60),
     params:
-        models=list(MODELS),
-        tools=list(TOOLS),
-        splits=TRAINING["splits"],
-        replicates=COMPARISON["replicates"],
-        permutations=COMPARISON["permutations"],
-        seed=COMPARISON["seed"],
+        settings={
+            "models": list(MODELS),
+            "tools": list(TOOLS),
+            "splits": TRAINING["splits"],
+            "resamples": COMPARISON["resamples"],
+            "permutations": COMPARISON["permutations"],
+            "seed": COMPARISON["seed"],
+        },
         code=code("compare_methods"),
     script:
         "../scripts/compare_methods.py"
 
 
 rule statistics:
+    """Every method scored and compared."""
     input:
         rules.measure_costs.output if MODELS else [],
         rules.compare_methods.output,

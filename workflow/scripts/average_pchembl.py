@@ -17,13 +17,15 @@ COLUMNS = [
 ]
 
 with job(snakemake.log[0]):
-    params, output = snakemake.params, snakemake.output
+    settings, output = snakemake.params.settings, snakemake.output
     activities = library_activities(
         tables.read_parquet(snakemake.input.matches, MATCHES),
         tables.read_parquet(snakemake.input.activities, ACTIVITIES, COLUMNS),
-        params.exclude_potential_duplicates,
+        settings["exclude_potential_duplicates"],
     )
-    means, funnel = average_pchembl(activities, params.standard_types, params.pchembl_range)
+    means, funnel = average_pchembl(
+        activities, settings["standard_types"], settings["pchembl_range"]
+    )
 
     tables.write_parquet(means, output.means, PCHEMBL_MEANS)
     write_json(funnel, output.funnel)

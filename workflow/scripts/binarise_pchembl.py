@@ -7,6 +7,6 @@ from paintassay.labels.tables import PCHEMBL_LABELS, PCHEMBL_MEANS
 
 with job(snakemake.log[0]):
     means = tables.read_parquet(snakemake.input.means, PCHEMBL_MEANS)
-    labels = binarise_pchembl(means, snakemake.params.thresholds)
+    labels = binarise_pchembl(means, snakemake.params.settings["thresholds"])
 
     tables.write_parquet(labels, snakemake.output.labels, PCHEMBL_LABELS)

@@ -14,11 +14,13 @@ from paintassay.core.jobs import job
 from paintassay.core.versions import software_versions
 
 with job(snakemake.log[0]):
-    path, params, output = snakemake.input.library, snakemake.params, snakemake.output
-    library = read_library(path, params.id_column, params.smiles_column, params.inchikey_column)
+    path, settings, output = snakemake.input.library, snakemake.params.settings, snakemake.output
+    library = read_library(
+        path, settings["id_column"], settings["smiles_column"], settings["inchikey_column"]
+    )
     structures = (
         standardise_structures(library["smiles"], snakemake.threads)
-        if params.smiles_column
+        if settings["smiles_column"]
         else None
     )
     rows, problems = assign_keys(library, structures)
@@ -28,7 +30,7 @@ with job(snakemake.log[0]):
 
     tables.write_parquet(rows, output.library, LIBRARY)
     tables.write_parquet(compounds, output.compounds, COMPOUNDS)
-    tables.write_csv(problems, output.problems, PROBLEMS)
+    tables.write_csv(problems, output.dropped, PROBLEMS)
     tables.write_csv(duplicates, output.duplicates, DUPLICATES)
-    account = {"table": path, "sha256": sha256(path), **counts, "software": versions}
-    write_json(account, output.account)
+    summary = {"table": path, "sha256": sha256(path), **counts, "software": versions}
+    write_json(summary, output.summary)

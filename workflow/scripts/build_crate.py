@@ -13,7 +13,7 @@ with job(snakemake.log[0]):
     inputs = {
         library["table"]: f"compound library, SHA-256 {library['sha256']}",
         chembl["release"]: f"activities from ChEMBL, by {chembl['source']}",
-        snakemake.params.images: "raw images",
+        snakemake.params.settings["images"]: "raw images",
     }
     path = Path(snakemake.output.crate)
     write_json(describe_crate(path.parent, snakemake.input.files, inputs, __version__), path)

@@ -27,7 +27,7 @@ with job(snakemake.log[0]):
     splits = tables.read_parquet(files.splits, SPLITS).to_pandas()
     label_keys = pd.read_csv(files.labels)["INCHIKEY"]
 
-    kept, excluded = remove_flagged(views, quality, snakemake.params.exclude_flags)
+    kept, excluded = remove_flagged(views, quality, snakemake.params.settings["exclude_flags"])
     joined = build_views(kept, wells, splits, label_keys)
     counts, without_images, without_labels, parts = account(
         joined, wells, compounds, splits, label_keys

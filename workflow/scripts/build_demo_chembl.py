@@ -10,6 +10,8 @@ from paintassay.demo.chembl_database import create_database
 
 with job(snakemake.log[0]):
     library = pd.read_csv(snakemake.input.library, keep_default_na=False)
-    tables = demo_chembl_tables(library, snakemake.params.seed, snakemake.params.release)
-    schema = Path(snakemake.input.schema).read_text(encoding="utf-8")
+    tables = demo_chembl_tables(
+        library, snakemake.params.settings["seed"], snakemake.params.settings["release"]
+    )
+    schema = snakemake.params.own.schema.read_text(encoding="utf-8")
     create_database(snakemake.output.database, schema, tables)

@@ -7,6 +7,8 @@ from paintassay.core.jobs import job
 from paintassay.demo.library import demo_library
 
 with job(snakemake.log[0]):
-    library = demo_library(pd.read_csv(snakemake.input.drugs), snakemake.params.seed)
+    library = demo_library(
+        pd.read_csv(snakemake.params.own.drugs), snakemake.params.settings["seed"]
+    )
     with atomic_path(snakemake.output.library) as temporary:
         library.to_csv(temporary, index=False)

@@ -12,20 +12,20 @@ from paintassay.demo.plates import plate_layout, write_plate_maps
 from paintassay.demo.screen import write_plate
 
 with job(snakemake.log[0]):
-    params = snakemake.params
+    settings = snakemake.params.settings
     folder = Path(snakemake.output.images).parent
     library = pd.read_csv(snakemake.input.library, keep_default_na=False)
-    wells = plate_layout(library, params.plates, params.seed)
+    wells = plate_layout(library, settings["plates"], settings["seed"])
     draw = partial(
         write_plate,
         folder,
         wells=wells,
-        seed=params.seed,
-        sites=params.sites,
-        height=params.height,
-        width=params.width,
+        seed=settings["seed"],
+        sites=settings["sites"],
+        height=settings["height"],
+        width=settings["width"],
     )
     # Forked, because a spawned process would run this script once more.
     with ProcessPoolExecutor(snakemake.threads, get_context("fork"), end_with_parent) as pool:
-        list(pool.map(draw, params.plates))
+        list(pool.map(draw, settings["plates"]))
     write_plate_maps(folder, wells)

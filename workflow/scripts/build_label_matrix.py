@@ -41,7 +41,7 @@ ASSAY_COLUMNS = [
 ]
 
 with job(snakemake.log[0]):
-    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     compounds = tables.read_parquet(files.compounds, COMPOUNDS).to_pandas()
     matches = tables.read_parquet(files.matches, MATCHES).to_pandas()
     molecules = tables.read_parquet(files.activities, ACTIVITIES, ["molecule_chembl_id"])
@@ -50,7 +50,10 @@ with job(snakemake.log[0]):
 
     labels, columns = combine_parts(part_one, part_two)
     kept, dropped = filter_labels(
-        labels, params.min_actives, params.min_inactives, params.min_labels_per_compound
+        labels,
+        settings["min_actives"],
+        settings["min_inactives"],
+        settings["min_labels_per_compound"],
     )
     log.info("%d columns kept, %d dropped", len(columns) - len(dropped), len(dropped))
     require_labels(kept, dropped)

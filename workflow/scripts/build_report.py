@@ -23,7 +23,7 @@ from paintassay.statistics.tables import (
 )
 
 with job(snakemake.log[0]):
-    files, params = snakemake.input, snakemake.params
+    files, settings = snakemake.input, snakemake.params.settings
     read = {
         name: tables.read_parquet(files[name], schema).to_pandas()
         if files[name].endswith(".parquet")
@@ -54,14 +54,13 @@ with job(snakemake.log[0]):
             read_history(*each)
             for each in zip(files.histories, files.cards, files.timing, strict=True)
         ],
-        "config": params.config,
+        "config": settings["config"],
         "checksums": {"/".join(Path(files[n]).parts[-2:]): sha256(files[n]) for n in hashed},
         "software": software_versions("jinja2", "pandas", "pyarrow", "numpy", "pillow"),
-        "demo": params.demo,
+        "demo": settings["demo"],
     }
     examples = draw_examples(
-        files.views, params.shards, files.labels, files.predictions, read["summary"]
+        files.views, settings["shards"], files.labels, files.predictions, read["summary"]
     )
     content = page_content(read, facts, examples)
-    template = Path(files.template).parent
-    write_text(render_page(content, template), snakemake.output.page)
+    write_text(render_page(content, snakemake.params.own.page), snakemake.output.page)

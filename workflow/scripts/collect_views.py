@@ -15,7 +15,11 @@ def together(paths, read):
 
 
 with job(snakemake.log[0]):
-    files, channels, output = snakemake.input, snakemake.params.channels, snakemake.output
+    files, channels, output = (
+        snakemake.input,
+        snakemake.params.settings["channels"],
+        snakemake.output,
+    )
     schema = views_schema(channels)
     views = together(files.views, lambda path: tables.read_parquet(path, schema).to_pandas())
     index = together(files.index, lambda path: tables.read_parquet(path, PLATE_INDEX).to_pandas())
@@ -31,6 +35,8 @@ with job(snakemake.log[0]):
     absent = absent[~pd.MultiIndex.from_frame(absent[by_view]).isin(known)]
 
     tables.write_parquet(views, output.views, schema)
-    tables.write_parquet(flag(quality, snakemake.params.limits), output.quality, QUALITY)
+    tables.write_parquet(
+        flag(quality, snakemake.params.settings["limits"]), output.quality, QUALITY
+    )
     tables.write_csv(lost.sort_values([*by_view, "channel"]), output.lost, LOST_VIEWS)
     tables.write_csv(absent, output.missing, LOST_VIEWS)

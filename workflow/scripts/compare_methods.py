@@ -16,18 +16,18 @@ from paintassay.statistics.tables import EXCLUDED, FILES, METRICS
 from paintassay.statistics.tools import find_other_parts, read_tool
 
 with job(snakemake.log[0]):
-    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     labels = read_labels(files.labels, files.assays)
     splits = tables.read_parquet(files.splits, SPLITS).to_pandas()
     library = tables.read_parquet(files.library, COMPOUNDS, ["inchikey"])
     compounds = library["inchikey"].to_pylist()
 
     parts, other_parts = {}, []
-    models = product(params.models, params.splits)
+    models = product(settings["models"], settings["splits"])
     for (model, split), path in zip(models, files.compounds, strict=True):
         predictions = methods.read_model("compounds", path, split, labels.tasks)
         parts.setdefault(model, {}).update(methods.parts_by_run(predictions, labels))
-    for tool, path in zip(params.tools, files.predictions, strict=True):
+    for tool, path in zip(settings["tools"], files.predictions, strict=True):
         predictions = read_tool(path, labels.tasks, splits, compounds)["compounds"]
         parts[tool] = methods.parts_by_run(predictions, labels)
         other_parts += find_other_parts(tool, predictions.keys, splits)
@@ -35,7 +35,7 @@ with job(snakemake.log[0]):
     excluded = pd.concat(tables.read_csv(path, EXCLUDED) for path in files.excluded)
 
     compared, problems = compare(
-        metrics, parts, labels, params.replicates, params.permutations, params.seed
+        metrics, parts, labels, settings["resamples"], settings["permutations"], settings["seed"]
     )
     compared |= {"metrics": metrics, "excluded": excluded}
     for name, schema in FILES.items():

@@ -10,7 +10,7 @@ from paintassay.images.convert import convert_plate
 from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX, PLATED_WELLS, QUALITY, views_schema
 
 with job(snakemake.log[0]):
-    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     plate = snakemake.wildcards.plate
     index = tables.read_parquet(files.index, PLATE_INDEX).to_pandas()
     if files.labels:
@@ -19,8 +19,8 @@ with job(snakemake.log[0]):
         wanted = wells["inchikey"].isin(labelled) | (wells["role"] != "treatment")
         index = index.merge(wells.loc[wanted, ["plate", "well"]], on=["plate", "well"])
     illumination = {}
-    for channel in params.channels if params.illumination else []:
-        path = params.illumination.format(plate=plate, channel=channel)
+    for channel in settings["channels"] if settings["illumination"] else []:
+        path = settings["illumination"].format(plate=plate, channel=channel)
         try:
             illumination[channel] = np.load(path, allow_pickle=False).astype(np.float32)
         except (OSError, ValueError) as error:
@@ -28,16 +28,16 @@ with job(snakemake.log[0]):
 
     views, lost, quality = convert_plate(
         index,
-        params.channels,
-        params.clip_percent,
+        settings["channels"],
+        settings["clip_percent"],
         output.shard,
         snakemake.threads,
-        maximum_bits=params.bits,
-        check_tags=params.check_tags,
+        maximum_bits=settings["bits"],
+        check_tags=settings["check_tags"],
         illumination=illumination,
-        max_lost=params.max_lost,
+        max_lost=settings["max_lost"],
     )
 
-    tables.write_parquet(views, output.views, views_schema(params.channels))
+    tables.write_parquet(views, output.views, views_schema(settings["channels"]))
     tables.write_csv(lost, output.lost, LOST_VIEWS)
     tables.write_parquet(quality, output.quality, QUALITY)

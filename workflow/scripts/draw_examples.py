@@ -28,32 +28,32 @@ from paintassay.statistics import tables as statistics_tables
 from paintassay.statistics.tools import read_tool
 
 
-def read_scores(method, chosen, files, params, labels):
+def read_scores(method, chosen, files, settings, labels):
     """Predictions of a method by compound, of the run and task that were chosen."""
-    if method in params.tools:
+    if method in settings["tools"]:
         splits = read_parquet(files.splits, SPLITS).to_pandas()
         compounds = read_parquet(files.library, COMPOUNDS, ["inchikey"])["inchikey"].to_pylist()
-        path = files.predictions[params.tools.index(method)]
+        path = files.predictions[settings["tools"].index(method)]
         predictions = read_tool(path, labels.tasks, splits, compounds)["compounds"]
     else:
-        place = params.models.index(method) * len(params.splits)
-        path = files.compounds[place + params.splits.index(chosen["split"])]
+        place = settings["models"].index(method) * len(settings["splits"])
+        path = files.compounds[place + settings["splits"].index(chosen["split"])]
         predictions = methods.read_model("compounds", path, chosen["split"], labels.tasks)
     return part_scores(predictions, chosen, labels)
 
 
-def draw(name, data, manifest, params):
+def draw(name, data, manifest, settings):
     """One of the figures, or in words why there is none."""
     if data.empty:
         return figure_of_words(NONE[name])
     try:
-        views = views_of(data, manifest, params.shards)
+        views = views_of(data, manifest, settings["shards"])
     except InputError as error:
         # The shards may have been removed to save space; the other results are none the worse.
         logging.warning("%s is drawn without images: %s", name, error)
         return figure_of_words(f"The images cannot be read: {error.where} {error.problem}.")
     function = getattr(examples, f"draw_{name}")
-    return function(data, views, views.channels, params.pixel_size_um)
+    return function(data, views, views.channels, settings["pixel_size_um"])
 
 
 NONE = {
@@ -64,7 +64,7 @@ NONE = {
 }
 
 with job(snakemake.log[0]):
-    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     tasks, roc_tests = (
         read_parquet(files[name], statistics_tables.FILES[f"{name}.parquet"]).to_pandas()
         for name in ("tasks", "roc_tests")
@@ -77,18 +77,19 @@ with job(snakemake.log[0]):
     schemas = {name: figure_tables.FILES[f"{name}.csv"] for name in NONE}
     data = {name: pd.DataFrame(columns=schema.names) for name, schema in schemas.items()}
     # What a tool predicts well need not be seen in images.
-    own = tasks[tasks["method"].isin(params.models)]
+    own = tasks[tasks["method"].isin(settings["models"])]
     data["fig2"] = fig2_data(own, assays, labels, manifest)
     chosen = choose_task(roc_tests, order)
     if chosen is not None:
         matrix = read_labels(files.labels, files.assays)
         scores = [
-            read_scores(chosen[each], chosen, files, params, matrix) for each in ("first", "second")
+            read_scores(chosen[each], chosen, files, settings, matrix)
+            for each in ("first", "second")
         ]
         data["fig5"] = fig5_data(chosen, scores, labels, assays, manifest)
     data["view_channels"] = channels_data(manifest)
     for name, schema in schemas.items():
-        figure = draw(name, data[name], manifest, params)
+        figure = draw(name, data[name], manifest, settings)
         for kind in ("svg", "png"):
             save_figure(figure, output[f"{name}_{kind}"])
         write_csv(data[name], output[f"{name}_csv"], schema)

@@ -31,7 +31,7 @@ def spread(wells, number):
 
 
 with job(snakemake.log[0]):
-    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     plate = snakemake.wildcards.plate
     manifest = pd.read_parquet(files.views)
     if manifest.empty:
@@ -41,7 +41,7 @@ with job(snakemake.log[0]):
     quality = tables.read_parquet(files.quality, QUALITY).to_pandas()
     wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
 
-    summary = summarise_plate(flag(quality, params.limits))
+    summary = summarise_plate(flag(quality, settings["limits"]))
     heat_maps = plate_heat_maps(summary, plate, MEASURES)
     one_site = manifest.drop_duplicates(["plate", "well"]).merge(
         wells, on=["plate", "well"], how="left"
@@ -58,12 +58,16 @@ with job(snakemake.log[0]):
         " ".join(pair) for pair in zip(sheet["well"], sheet["compound_id"].fillna("?"), strict=True)
     ]
     sheet_picture = contact_sheet(
-        views, names, params.channels, pixel_size_um=params.pixel_size_um, title=f"Plate {plate}"
+        views,
+        names,
+        settings["channels"],
+        pixel_size_um=settings["pixel_size_um"],
+        title=f"Plate {plate}",
     )
     view_picture = montage(
         views[0],
-        params.channels,
-        params.pixel_size_um,
+        settings["channels"],
+        settings["pixel_size_um"],
         title=f"Plate {plate}, {names[0]}, site {sheet['site'].iloc[0]}",
     )
 

@@ -14,15 +14,15 @@ from paintassay.core.versions import software_versions
 KEYS = ["inchikey", "first_block", "parent_inchikey"]
 
 with job(snakemake.log[0]):
-    dump, params, output = snakemake.input.dump, snakemake.params, snakemake.output
+    dump, settings, output = snakemake.input.dump, snakemake.params.settings, snakemake.output
     compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS, KEYS)
     matches, activities = extract_activities(
-        dump, compounds.to_pandas(), params.match_on, params.release
+        dump, compounds.to_pandas(), settings["match_on"], settings["release"]
     )
     origin = snakemake.input.get("origin")
     source = {
         "source": "sqlite",
-        "release": release_name(params.release),
+        "release": release_name(settings["release"]),
         "dump": dump,
         "dump_bytes": Path(dump).stat().st_size,
         "download": read_json(origin) if origin else None,

@@ -11,16 +11,18 @@ from paintassay.core.jobs import job
 KEYS = ["inchikey", "first_block", "parent_inchikey"]
 
 with job(snakemake.log[0]):
-    params, output = snakemake.params, snakemake.output
+    settings, output = snakemake.params.settings, snakemake.output
     compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS, KEYS).to_pandas()
-    rows = np.array_split(np.arange(len(compounds)), params.chunks)[int(snakemake.wildcards.chunk)]
+    rows = np.array_split(np.arange(len(compounds)), settings["chunks"])[
+        int(snakemake.wildcards.chunk)
+    ]
     matches, activities = fetch_compounds(
         compounds.iloc[rows],
-        params.match_on,
-        params.release,
-        params.url,
-        snakemake.resources.timeout_seconds,
-        snakemake.resources.attempts,
+        settings["match_on"],
+        settings["release"],
+        settings["url"],
+        snakemake.params.patience.timeout_seconds,
+        snakemake.params.patience.attempts,
     )
 
     tables.write_parquet(matches, output.matches, MATCHES)

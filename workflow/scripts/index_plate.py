@@ -6,9 +6,13 @@ from paintassay.images.index import index_plate
 from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
 
 with job(snakemake.log[0]):
-    params, output = snakemake.params, snakemake.output
+    settings, output = snakemake.params.settings, snakemake.output
     index, lost = index_plate(
-        params.layout, params.root, snakemake.wildcards.plate, params.channels, params.path_prefix
+        settings["layout"],
+        settings["root"],
+        snakemake.wildcards.plate,
+        settings["channels"],
+        settings["path_prefix"],
     )
 
     tables.write_parquet(index, output.index, PLATE_INDEX)

@@ -9,15 +9,15 @@ from paintassay.core.jobs import job
 from paintassay.core.versions import software_versions
 
 with job(snakemake.log[0]):
-    params, output = snakemake.params, snakemake.output
+    settings, output = snakemake.params.settings, snakemake.output
     matches, activities = join_chunks(
         [tables.read_parquet(path, MATCHES) for path in snakemake.input.matches],
         [tables.read_parquet(path, ACTIVITIES) for path in snakemake.input.activities],
     )
     source = {
         "source": "webservice",
-        "release": release_name(params.release),
-        "url": params.url,
+        "release": release_name(settings["release"]),
+        "url": settings["url"],
         "chunks": len(snakemake.input.matches),
         "software": software_versions("pyarrow", "chembl_webresource_client", "requests"),
     }

@@ -8,8 +8,8 @@ from paintassay.images.index import list_plates
 from paintassay.images.tables import PLATES
 
 with job(snakemake.log[0]):
-    params = snakemake.params
-    root = params.url or snakemake.input.root
-    plates = pd.DataFrame({"plate": list_plates(params.layout, root, params.channels)})
+    settings = snakemake.params.settings
+    root = settings["url"] or snakemake.input.root
+    plates = pd.DataFrame({"plate": list_plates(settings["layout"], root, settings["channels"])})
 
     tables.write_csv(plates, snakemake.output.plates, PLATES)

@@ -9,15 +9,15 @@ from paintassay.dataset.splits import make_splits
 from paintassay.dataset.tables import SPLITS
 
 with job(snakemake.log[0]):
-    params = snakemake.params
+    settings = snakemake.params.settings
     compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS).to_pandas()
     labelled = pd.read_csv(snakemake.input.labels)["INCHIKEY"]
     splits = make_splits(
         compounds[compounds["inchikey"].isin(labelled)],
-        params.group_by,
-        params.number,
-        params.parts,
-        seed=params.seed,
+        settings["group_by"],
+        settings["count"],
+        settings["shares"],
+        seed=settings["seed"],
     )
 
     tables.write_parquet(splits, snakemake.output.splits, SPLITS)

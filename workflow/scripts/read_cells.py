@@ -13,7 +13,7 @@ from paintassay.dataset.tables import CELLS, LOST_CELLS
 from paintassay.images.shards import read_shape
 
 with job(snakemake.log[0]):
-    files, url, output = snakemake.input, snakemake.params.url, snakemake.output
+    files, url, output = snakemake.input, snakemake.params.settings["url"], snakemake.output
     plate = snakemake.wildcards.plate
     views = pd.read_parquet(files.views)
     *_, height, width = read_shape(files.shard)

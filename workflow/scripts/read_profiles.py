@@ -13,7 +13,7 @@ with job(snakemake.log[0]):
     # One file may hold several plates.
     paths = list(dict.fromkeys(snakemake.input.tables))
     metadata, features, names, problems = read_profiles(
-        paths, max_missing=snakemake.params.max_missing
+        paths, max_missing=snakemake.params.settings["max_missing"]
     )
 
     with atomic_path(output.features) as temporary, temporary.open("wb") as file:

@@ -9,7 +9,7 @@ from paintassay.images.tables import PLATED_WELLS, UNMATCHED
 with job(snakemake.log[0]):
     files, output = snakemake.input, snakemake.output
     if files.wells:
-        wells = read_wells(files.wells, snakemake.params.controls)
+        wells = read_wells(files.wells, snakemake.params.settings["controls"])
     else:
         wells = read_plate_maps(files.barcode_platemap, files.platemap_folder)
     library = tables.read_parquet(files.library, LIBRARY).to_pandas()

@@ -7,7 +7,7 @@ from paintassay.core.files import write_json
 from paintassay.core.jobs import job
 
 with job(snakemake.log[0]):
-    params = snakemake.params
-    logging.info("%s; %s", snakemake.resources.source, params.url)
-    origin = retrieve_dump(params.url, snakemake.output.database)
+    settings = snakemake.params.settings
+    logging.info("%s; %s", snakemake.params.origin.line, settings["url"])
+    origin = retrieve_dump(settings["url"], snakemake.output.database)
     write_json(origin, snakemake.output.origin)

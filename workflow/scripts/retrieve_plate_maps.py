@@ -8,11 +8,11 @@ from paintassay.chembl.downloads import download_all, read_checksums
 from paintassay.core.jobs import job
 
 with job(snakemake.log[0]):
-    params, output = snakemake.params, snakemake.output
-    logging.info("%s; %s", snakemake.resources.source, params.url)
+    settings, output = snakemake.params.settings, snakemake.output
+    logging.info("%s; %s", snakemake.params.origin.line, settings["url"])
     # Beside the outputs, so that what a killed job has fetched is there for the next.
     folder = Path(f"{output.platemap_folder}.part")
-    download_all(params.url, read_checksums(snakemake.input.checksums), folder)
+    download_all(settings["url"], read_checksums(snakemake.params.own.checksums), folder)
     shutil.rmtree(output.platemap_folder, ignore_errors=True)
     (folder / "platemap").rename(output.platemap_folder)
     (folder / "barcode_platemap.csv").rename(output.barcode_platemap)

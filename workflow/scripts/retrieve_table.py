@@ -7,7 +7,7 @@ from paintassay.core.files import write_json
 from paintassay.core.jobs import job
 
 with job(snakemake.log[0]):
-    params = snakemake.params
-    logging.info("%s; %s", snakemake.resources.source, params.url)
-    origin = download(params.url, snakemake.output.table, params.sha256 or None)
+    settings = snakemake.params.settings
+    logging.info("%s; %s", snakemake.params.origin.line, settings["url"])
+    origin = download(settings["url"], snakemake.output.table, settings["sha256"] or None)
     write_json(origin, snakemake.output.origin)

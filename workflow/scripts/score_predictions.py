@@ -13,10 +13,10 @@ from paintassay.statistics.tables import EXCLUDED, LEVELS, METRICS
 from paintassay.statistics.tools import read_tool
 
 with job(snakemake.log[0]):
-    files, params = snakemake.input, snakemake.params
+    files, settings = snakemake.input, snakemake.params.settings
     labels = read_labels(files.labels, files.assays)
     scored = []
-    if params.tool:
+    if settings["tool"]:
         splits = tables.read_parquet(files.splits, SPLITS).to_pandas()
         library = tables.read_parquet(files.library, COMPOUNDS, ["inchikey"])
         read = read_tool(files.predictions, labels.tasks, splits, library["inchikey"].to_pylist())
@@ -25,7 +25,7 @@ with job(snakemake.log[0]):
             for level, predictions in read.items()
         ]
     else:
-        for split, *paths in zip(params.splits, files.wells, files.compounds, strict=True):
+        for split, *paths in zip(settings["splits"], files.wells, files.compounds, strict=True):
             for level, path in zip(LEVELS, paths, strict=True):
                 predictions = methods.read_model(level, path, split, labels.tasks)
                 scored.append(score_runs(snakemake.wildcards.method, level, predictions, labels))

@@ -30,7 +30,7 @@ from paintassay.labels.tables import (
 )
 
 with job(snakemake.log[0]):
-    files, config, output = snakemake.input, snakemake.params.config, snakemake.output
+    files, config, output = snakemake.input, snakemake.params.settings["config"], snakemake.output
     matches = tables.read_parquet(files.matches, MATCHES).to_pandas()
     activities = tables.read_parquet(files.activities, ACTIVITIES, ["molecule_chembl_id"])
     part_one = tables.read_parquet(files.pchembl_labels, PCHEMBL_LABELS).to_pandas()
@@ -38,7 +38,7 @@ with job(snakemake.log[0]):
     labels = tables.read_parquet(files.labels, LABELS).to_pandas()
     assays = tables.read_csv(files.assays, ASSAYS)
 
-    library = read_json(files.library_account)
+    library = read_json(files.library_summary)
     matrix = summarise_matrix(labels, assays, tables.read_csv(files.compounds, MATRIX_COMPOUNDS))
     losses = summarise_losses(
         tables.read_csv(files.dropped_assays, DROPPED_ASSAYS),

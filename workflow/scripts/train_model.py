@@ -6,15 +6,11 @@ from paintassay.core.jobs import job
 from paintassay.training.job import run
 
 with job(snakemake.log[0]):
-    files, params, resources = snakemake.input, snakemake.params, snakemake.resources
-    output, wildcards = snakemake.output, snakemake.wildcards
+    files, params, output = snakemake.input, snakemake.params, snakemake.output
+    settings, compute, wildcards = params.settings, params.compute, snakemake.wildcards
     folder = Path(output.weights).parent
-    config = {
-        "settings": params.settings,
-        "options": params.options,
-        **params.samples,
-        "replace_outputs": params.replace_outputs,
-    }
+    # What the card quotes.
+    config = {name: value for name, value in settings.items() if name != "shards"}
     run(
         {
             **config,
@@ -22,14 +18,14 @@ with job(snakemake.log[0]):
             "split": int(wildcards.split),
             "replicate": int(wildcards.replicate),
             "settings": {
-                **params.settings,
-                "micro_batch": resources.micro_batch or None,
+                **settings["settings"],
+                "micro_batch": compute.micro_batch,
                 "threads": snakemake.threads,
             },
-            "device": resources.device,
-            "devices": resources.devices,
+            "device": compute.device,
+            "devices": compute.devices,
             "views": files.views,
-            "shards": params.shards,
+            "shards": settings["shards"],
             "labels": files.labels,
             "assays": files.assays,
             "cells": list(files.get("cells", [])),

@@ -17,11 +17,13 @@ COLUMNS = [
 
 with job(snakemake.log[0]):
     output = snakemake.output
-    meaning = read_comment_table(snakemake.input.comment_table)
+    meaning = read_comment_table(
+        snakemake.input.comment_table or snakemake.params.own.comment_table
+    )
     activities = library_activities(
         tables.read_parquet(snakemake.input.matches, MATCHES),
         tables.read_parquet(snakemake.input.activities, ACTIVITIES, COLUMNS),
-        snakemake.params.exclude_potential_duplicates,
+        snakemake.params.settings["exclude_potential_duplicates"],
     )
     labels, ties, unknown, funnel = vote_comments(activities, meaning)
 

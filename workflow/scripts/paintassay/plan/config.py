@@ -91,9 +91,9 @@ def _contradictions(config):
         for each in labels["thresholds"]
         if not low <= each <= high
     ]
-    number = config["splits"]["number"]
+    number = config["splits"]["count"]
     problems += [
-        f"key training.splits: there is no split {each}; splits.number is {number}"
+        f"key training.splits: there is no split {each}; splits.count is {number}"
         for each in config["training"]["splits"]
         if each > number
     ]

@@ -1,4 +1,4 @@
-# Retrieval of published data that the configuration does not name otherwise, as
+# Published data that the configuration does not replace by one's own are fetched from where
 # workflow/resources/data_sources.csv says. docs/data.md has what is fetched for which target.
 #
 # in:  workflow/resources/data_sources.csv, workflow/resources/plate_maps.sha256; the network
@@ -17,13 +17,14 @@ wildcard_constraints:
 
 
 rule retrieve_table:
+    """Fetch a published table: the library or the profiles."""
     output:
-        table=f"{RESULTS}/sources/{{table}}",
-        origin=f"{RESULTS}/sources/{{table}}.json",
+        table="<results>/sources/{table}",
+        origin="<results>/sources/{table}.json",
     log:
-        f"{RESULTS}/logs/retrieve_table/{{table}}.log",
+        "<logs>/retrieve_table/{table}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/retrieve_table/{{table}}.tsv"
+        "<benchmarks>/retrieve_table/{table}.tsv"
     # The next try goes on where this one stopped.
     retries: 2
     conda:
@@ -33,27 +34,30 @@ rule retrieve_table:
         runtime=720,
         download_mb=lambda wildcards: megabytes(TABLE_SOURCES[wildcards.table]),
         disk_mb=lambda wildcards: megabytes(TABLE_SOURCES[wildcards.table]),
-        source=lambda wildcards: source_line(
-            TABLE_SOURCES[wildcards.table], megabytes(TABLE_SOURCES[wildcards.table])
-        ),
     params:
-        url=lambda wildcards: SOURCES[TABLE_SOURCES[wildcards.table]]["url"],
-        sha256=lambda wildcards: SOURCES[TABLE_SOURCES[wildcards.table]]["sha256"],
+        settings=lambda wildcards: {
+            "url": SOURCES[TABLE_SOURCES[wildcards.table]]["url"],
+            "sha256": SOURCES[TABLE_SOURCES[wildcards.table]]["sha256"],
+        },
+        origin=lambda wildcards: not_compared(
+            line=origin_line(
+                TABLE_SOURCES[wildcards.table], megabytes(TABLE_SOURCES[wildcards.table])
+            )
+        ),
         code=code("retrieve_table"),
     script:
         "../scripts/retrieve_table.py"
 
 
 rule retrieve_plate_maps:
-    input:
-        checksums=RESOURCES / "plate_maps.sha256",
+    """Fetch the published plate maps."""
     output:
-        barcode_platemap=f"{RESULTS}/sources/barcode_platemap.csv",
-        platemap_folder=directory(f"{RESULTS}/sources/platemap"),
+        barcode_platemap="<results>/sources/barcode_platemap.csv",
+        platemap_folder=directory("<results>/sources/platemap"),
     log:
-        f"{RESULTS}/logs/retrieve_plate_maps.log",
+        "<logs>/retrieve_plate_maps.log",
     benchmark:
-        f"{RESULTS}/benchmarks/retrieve_plate_maps.tsv"
+        "<benchmarks>/retrieve_plate_maps.tsv"
     retries: 2
     conda:
         "../../envs/chembl.yaml"
@@ -62,10 +66,13 @@ rule retrieve_plate_maps:
         runtime=60,
         download_mb=megabytes("plate_maps"),
         disk_mb=megabytes("plate_maps"),
-        source=source_line("plate_maps", megabytes("plate_maps")),
     params:
-        url=SOURCES["plate_maps"]["url"],
-        code=code("retrieve_plate_maps"),
+        settings={
+            "url": SOURCES["plate_maps"]["url"],
+        },
+        origin=not_compared(line=origin_line("plate_maps", megabytes("plate_maps"))),
+        own=not_compared(checksums=RESOURCES / "plate_maps.sha256"),
+        code=code("retrieve_plate_maps", RESOURCES / "plate_maps.sha256"),
     script:
         "../scripts/retrieve_plate_maps.py"
 
@@ -75,13 +82,14 @@ CHEMBL_RELEASE = release_name(config["chembl"]["release"]).lower()
 
 
 rule retrieve_chembl:
+    """Fetch a ChEMBL dump (6 GB; CC BY-SA 3.0), verify and unpack it."""
     output:
-        database=f"{RESULTS}/chembl/{CHEMBL_RELEASE}.db",
-        origin=f"{RESULTS}/chembl/download.json",
+        database=f"<results>/chembl/{CHEMBL_RELEASE}.db",
+        origin="<results>/chembl/download.json",
     log:
-        f"{RESULTS}/logs/retrieve_chembl.log",
+        "<logs>/retrieve_chembl.log",
     benchmark:
-        f"{RESULTS}/benchmarks/retrieve_chembl.tsv"
+        "<benchmarks>/retrieve_chembl.tsv"
     # 6 GB over a slow line; the next try goes on where this one stopped.
     retries: 2
     conda:
@@ -92,9 +100,11 @@ rule retrieve_chembl:
         download_mb=megabytes("chembl"),
         # The archive, and the database in it, which is up to six times as large.
         disk_mb=7 * megabytes("chembl"),
-        source=source_line("chembl", megabytes("chembl")),
     params:
-        url=SOURCES["chembl"]["url"].format(release=CHEMBL_RELEASE),
+        settings={
+            "url": SOURCES["chembl"]["url"].format(release=CHEMBL_RELEASE),
+        },
+        origin=not_compared(line=origin_line("chembl", megabytes("chembl"))),
         code=code("retrieve_chembl"),
     script:
         "../scripts/retrieve_chembl.py"

@@ -1,25 +1,15 @@
-# What Snakemake 9 overlooks when it decides what to run: params by their names, and files that a
-# killed job began where a checkpoint comes before. Both reach into Snakemake; tests/test_faults.py
-# fails if that no longer holds.
+# What has to be worked around in Snakemake 9, each with the thread of its tracker that comes nearest.
+# tests/test_faults.py and tests/test_workflow.py fail where one of them no longer holds.
+#
+# - Params are compared as a set of values without their names: of 10, 10 and 1 the first could become
+#   1, and nothing would rerun (snakemake#2212). So each rule has one dictionary `settings`, whose text
+#   carries the names.
+# - Files that a killed job began are taken for finished where a checkpoint comes before it
+#   (snakemake#828): `force_unfinished` below. It reaches into Snakemake.
+# - A job that waits for a checkpoint crashes Snakemake within a group on SLURM (snakemake#4202):
+#   profiles/slurm leaves such jobs out of groups.
 
 from base64 import urlsafe_b64decode
-
-
-def name_params(of_rule):
-    """Add all params with their names as one more.
-
-    Snakemake compares the values of a rule's params as a set. Of 10, 10 and 1 the first could
-    become 1, and nothing would rerun.
-    """
-    values = dict(of_rule.params.items())
-
-    def named(wildcards):
-        return {
-            name: value(wildcards) if callable(value) else value for name, value in values.items()
-        }
-
-    if values:
-        of_rule.set_params(named=named)
 
 
 def unfinished():

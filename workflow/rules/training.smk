@@ -1,0 +1,202 @@
+# Training: one job trains one model on one split, once a replicate. What the models cost and which
+# layers they have comes from their weights.
+#
+# in:  {results}/dataset/, {results}/images/shards/, {results}/labels/, models.<name>.weights
+# out: {results}/training/, {results}/statistics/figures/s5.csv
+
+TRAINING = config["training"]
+# What a block of a model may leave out.
+MODELS = {
+    name: {
+        "micro_batch": None,
+        "weights": None,
+        "replace_outputs": False,
+        "options": {},
+        "share": 1.0,
+        "crop_size": 96,
+        **block,
+    }
+    for name, block in config["models"].items()
+    if block.get("enabled", True)
+}
+# A model's own file is found by its name, which the digest of a script cannot follow.
+MODEL_CODE = {name: code_digest(model_files()[name], SCRIPTS / "paintassay") for name in MODELS}
+SHARDS = f"{RESULTS}/images/shards"
+RUN = "{model}/split_{split}/replicate_{replicate}"
+OWN_SETTINGS = ["learning_rate", "momentum", "weight_decay", "batch_size", "epochs", "share"]
+SHARED_SETTINGS = ["gradient_norm", "seed", "precision", "channels_last", "compile"]
+
+
+wildcard_constraints:
+    model="[a-z][a-z0-9_]*",
+    split=r"\d+",
+    replicate=r"\d+",
+
+
+def of_all_runs(patterns):
+    """Files of every model, split and replicate."""
+    return expand(
+        patterns,
+        model=MODELS,
+        split=TRAINING["splits"],
+        replicate=range(1, TRAINING["replicates"] + 1),
+    )
+
+
+def samples_of(wildcards):
+    """Files that a model's samples come from, beside the views."""
+    kind = model_input(model_files()[wildcards.model])
+    block = {"cells": "single_cells", "features": "profiles"}.get(kind)
+    if block is None:
+        return {}
+    if {"cells": CELL_TABLES, "features": PROFILE_TABLES}[kind] is None:
+        raise WorkflowError(
+            f"config: model {wildcards.model} reads {kind}, but {block}.tables is null\n"
+            f"Hint: name the tables, or set models.{wildcards.model}.enabled to false"
+        )
+    if kind == "cells":
+        return {"cells": of_all_plates(rules.read_cells.output.cells)(wildcards)}
+    features = rules.read_profiles.output
+    return {
+        "features": features.features,
+        "feature_wells": features.wells,
+        "feature_names": features.names,
+    }
+
+
+def sample_settings(wildcards):
+    """How a model's samples are made; what others need is not there, so that it reruns nothing."""
+    return {
+        "cells": {"crop_size": MODELS[wildcards.model]["crop_size"]},
+        "features": {"standardise": config["profiles"]["standardise"]},
+    }.get(model_input(model_files()[wildcards.model]), {})
+
+
+def settings_of_training(wildcards):
+    """All that decides what a training becomes, beside its inputs and code."""
+    block = MODELS[wildcards.model]
+    return {
+        "settings": {
+            **{name: block[name] for name in OWN_SETTINGS},
+            **{name: TRAINING[name] for name in SHARED_SETTINGS},
+        },
+        "options": block["options"],
+        **sample_settings(wildcards),
+        "replace_outputs": block["replace_outputs"],
+        "shards": SHARDS,
+    }
+
+
+# For the scheduler; what the job itself does with them is in its params.
+GPUS = 0 if TRAINING["device"] == "cpu" else TRAINING["devices"]
+
+
+rule train_model:
+    """Train one model on one split, once."""
+    input:
+        unpack(samples_of),
+        # The manifest has a checksum of each view, so the shards need not be named, one by one.
+        views=rules.build_dataset.output.views,
+        labels=rules.build_label_matrix.output.labels,
+        assays=rules.build_label_matrix.output.assays,
+        weights=lambda wildcards: MODELS[wildcards.model]["weights"] or [],
+    output:
+        weights=f"<results>/training/{RUN}/weights.safetensors",
+        card=f"<results>/training/{RUN}/model_card.md",
+        metrics=f"<results>/training/{RUN}/metrics.jsonl",
+        timing=f"<results>/training/{RUN}/timing.csv",
+    log:
+        f"<logs>/train_model/{RUN}.log",
+    benchmark:
+        f"<benchmarks>/train_model/{RUN}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: TRAINING["threads"]
+    resources:
+        # Batches read ahead and libraries for a GPU, or the layers' values of a batch on the CPU;
+        # labels, wells and places of cells. The shards stay on disk.
+        mem_mb=memory(16000, views=20, cells=20, features=3),
+        # No longer at another attempt, which goes on where the last one was stopped; many sites
+        # allow no more.
+        runtime=2880,
+        gpu=GPUS,
+    params:
+        settings=settings_of_training,
+        compute=lambda wildcards: not_compared(
+            device=TRAINING["device"],
+            devices=TRAINING["devices"],
+            micro_batch=MODELS[wildcards.model]["micro_batch"],
+        ),
+        model_code=lambda wildcards: MODEL_CODE[wildcards.model],
+        code=code("train_model"),
+    script:
+        "../scripts/train_model.py"
+
+
+rule measure_costs:
+    """Measure what each model costs: parameters, arithmetic, time and memory."""
+    input:
+        weights=of_all_runs(rules.train_model.output.weights),
+        timing=of_all_runs(rules.train_model.output.timing),
+    output:
+        costs=report(
+            "<results>/training/costs.csv",
+            caption="../report/costs.rst",
+            category="Training",
+            labels={"figure": "Table 3: costs", "format": "CSV"},
+        ),
+    log:
+        "<logs>/measure_costs.log",
+    benchmark:
+        "<benchmarks>/measure_costs.tsv"
+    conda:
+        "../../envs/training.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(10),
+    params:
+        model_code=MODEL_CODE,
+        code=code("measure_costs"),
+    script:
+        "../scripts/measure_costs.py"
+
+
+rule describe_models:
+    """List the layers of each model."""
+    input:
+        # Splits and replicates of a model have the same layers.
+        weights=expand(
+            rules.train_model.output.weights,
+            model=MODELS,
+            split=TRAINING["splits"][:1],
+            replicate=1,
+        ),
+    output:
+        layers=report(
+            "<results>/statistics/figures/s5.csv",
+            caption="../report/s5.rst",
+            category="Training",
+            labels={"figure": "Fig. S5: layers of the networks", "format": "CSV"},
+        ),
+    log:
+        "<logs>/describe_models.log",
+    benchmark:
+        "<benchmarks>/describe_models.tsv"
+    conda:
+        "../../envs/training.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=minutes(10),
+    params:
+        model_code=MODEL_CODE,
+        code=code("describe_models"),
+    script:
+        "../scripts/describe_models.py"
+
+
+rule models:
+    """The trained models, and what they cost."""
+    input:
+        of_all_runs(rules.train_model.output.weights),
+        rules.measure_costs.output,
+    localrule: True
