@@ -22,12 +22,13 @@ test: .venv/installed
 test-long: .venv/installed
 	$(BIN)/python -m pytest -m long
 
-## lint: style of Python and Snakemake files, types, and Snakemake's own advice
+## lint: style, types, the order of the packages, and Snakemake's own advice
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	$(BIN)/mypy
+	PYTHONPATH=workflow/scripts $(BIN)/lint-imports --no-logo
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
 ## bench: the figures of docs/benchmarks.md; the first time makes a dump of 25 million activities

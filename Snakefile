@@ -15,5 +15,6 @@
 
 include: "workflow/Snakefile"
 
+
 # An include keeps the default target of the file that includes.
 workflow.default_target = "all"

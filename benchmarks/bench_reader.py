@@ -58,7 +58,7 @@ def write_shards(folder, views):
     columns = ["plate", "well", "site", "shard", "row", "sha256"]
     manifest = pd.DataFrame(rows, columns=columns)
     for channel in range(SHAPE[0]):
-        manifest[f"threshold_channel{channel}"] = 4095
+        manifest[f"clip_level_channel{channel}"] = 4095
     return manifest, seconds
 
 

@@ -48,45 +48,44 @@ from paintassay.training.tables import ARCHITECTURES, COSTS, TIMING
 
 INTRODUCTION = """# Outputs
 
-Everything lies under the folder that `results` names. Tables are Parquet where programs read
-them and CSV where people do; each column's meaning also travels inside the Parquet files. This
-page is made by `python docs/make_outputs.py` from the schemas in
-the modules `tables` of `workflow/scripts/paintassay/`.
+All results lie in the folder that the key `results` names. Tables for programs are Parquet, tables for
+people are CSV. The Parquet files also contain the meaning of each column. `python docs/make_outputs.py`
+makes this page from the schemas in the modules `tables` of `workflow/scripts/paintassay/`.
 
-Beside the tables:
+Files that are not tables:
 
-- `labels/summary.md`: the account of the label matrix, to read.
+- `labels/summary.md`: a summary of the label matrix, to read.
 - `labels/summary.json`: the same for programs, with configuration, versions and checksums.
-- `labels/label_matrix.mtx`: Matrix Market, compounds x columns, +1 active, -1 inactive; rows as in
-  `labels/compounds.csv`, columns as in `labels/assays.csv`.
-- `labels/data_points_per_assay.svg` and `labels/data_points_per_assay.png`: data points per
-  column, and their classes (the paper's Figure S4).
-- `labels/pchembl_funnel.json` and `labels/comment_funnel.json`: activities that each step leaves.
+- `labels/label_matrix.mtx`: Matrix Market, compounds x tasks, +1 active, -1 inactive. The rows are those of
+  `labels/compounds.csv`, the columns those of `labels/assays.csv`.
+- `labels/data_points_per_assay.svg` and `labels/data_points_per_assay.png`: data points of each task,
+  and their classes (the paper's Figure S4).
+- `labels/pchembl_funnel.json` and `labels/comment_funnel.json`: the activities that each step leaves.
 - `images/shards/<plate>.npy`: the views of a plate, uint8, shape (views, channels, height, width);
   see [shards.md](shards.md).
-- `images/pictures/`: of each plate, heat maps of its quality, a contact sheet, and one view
-  channel by channel.
-- `dataset/features.npy`: well features, float32, shape (wells, features); rows as in
-  `dataset/feature_wells.parquet`, columns as in `dataset/feature_names.txt`.
-- `models/<model>/split_<split>/replicate_<replicate>/weights.safetensors`: the weights of the best
-  epoch; its metadata say all that is needed to use them. `model_card.md` beside it, to read:
-  what it was trained on, with which settings, to what end. `metrics.jsonl`: one JSON object an
-  epoch: training_loss, validation_loss, validation_auc, evaluable_tasks.
-- `report/index.html`: the page to read, one file, complete without a network.
-- `statistics/figures/`: the paper's figures and some more, each as SVG and PNG, its data as CSV.
-- `statistics/problems.json`: what of the comparison could not be done, and why.
-- `state/` and `tensorboard/` beside them: where a stopped job goes on, and events for TensorBoard
-  (`tensorboard --logdir results/models`). A finished job needs its state only to go on to more
+- `images/pictures/`: heat maps of the quality of each plate, a contact sheet, and one view channel by
+  channel.
+- `dataset/features.npy`: profiles, float32, shape (wells, features). The rows are those of
+  `dataset/feature_wells.parquet`, the columns those of `dataset/feature_names.txt`.
+- `training/<model>/split_<split>/replicate_<replicate>/`: one training. `weights.safetensors` has the
+  weights of the best epoch, and its metadata say all that is needed to use them. `model_card.md` tells
+  people what the model was trained on, with which settings, and with which result. `metrics.jsonl`
+  has one JSON object an epoch: training_loss, validation_loss, validation_auc, evaluable_tasks.
+- `state/` and `tensorboard/` beside them: where a stopped training continues, and events for TensorBoard
+  (`tensorboard --logdir results/training`). A finished training needs its state only to continue to more
   epochs; delete it to save space.
-- `dataset/summary.json`: views, wells and compounds, from all to those with labels.
-- `compounds/account.json` and `chembl/source.json`: counts, checksums and versions of the inputs.
+- `report/index.html`: the page to read, one file, complete without a network.
+- `statistics/figures/`: the paper's figures and some more, each as SVG and PNG, with its data as CSV.
+- `statistics/problems.json`: what could not be done in the comparison, and why.
+- `dataset/summary.json`: counts of views, wells and compounds, from all to those with labels.
+- `compounds/summary.json` and `chembl/source.json`: counts, checksums and versions of the inputs.
 - `provenance.json`: the record of the last run: configuration, inputs with their checksums, digests
   of the code, versions, ChEMBL's release, the machine.
 - `ro-crate-metadata.json`: the main files, what they are and what they were made from, as an
   [RO-Crate](https://www.researchobject.org/ro-crate/).
-- `sources/`: published data that the configuration does not name otherwise, as they were fetched;
-  `<file>.json` beside them: address, size and SHA-256; see [data.md](data.md).
-- `logs/` and `benchmarks/`: a log, and time and memory, of every job.
+- `sources/`: published data that the configuration does not replace, as they were fetched. Beside each
+  file, `<file>.json` has its address, size and SHA-256; see [data.md](data.md).
+- `logs/` and `benchmarks/`: the log of every job, and its time and memory.
 """
 
 # The channels of the published screen; others have columns of their own.
@@ -133,12 +132,12 @@ TABLES = {
     "dataset/feature_problems.csv": PROFILE_PROBLEMS,
 }
 
-NETWORK = "<model>/split_<split>/replicate_<replicate>"
-TASK = "<column of the label matrix>"
+RUN = "<model>/split_<split>/replicate_<replicate>"
+TASK = "<task>"
 
 TABLES |= {
-    f"models/{NETWORK}/timing.csv": TIMING,
-    "models/costs.csv": COSTS,
+    f"training/{RUN}/timing.csv": TIMING,
+    "training/costs.csv": COSTS,
     **{f"statistics/{name}": schema for name, schema in statistics_tables.FILES.items()},
     **{f"statistics/figures/{name}": schema for name, schema in figure_tables.FILES.items()},
     "statistics/figures/s5.csv": ARCHITECTURES,
@@ -146,7 +145,7 @@ TABLES |= {
     "statistics/methods/<method>/excluded.csv": statistics_tables.EXCLUDED,
 }
 for _name, (_description, _keys, _meaning) in prediction_tables.FILES.items():
-    _folder = NETWORK if _name == "views" else "<model>/split_<split>"
+    _folder = RUN if _name == "views" else "<model>/split_<split>"
     TABLES[f"predictions/{_folder}/{_name}.parquet"] = prediction_tables.prediction_schema(
         _description, _keys, [TASK], _meaning
     )

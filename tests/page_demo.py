@@ -43,7 +43,7 @@ def study(methods=("resnet", "gapnet", "fnn"), tasks=9, compounds=60, replicates
         for method in methods
         for replicate in range(1, replicates + 1)
     }
-    names = list(assays["COLUMN"])
+    names = list(assays["TASK"])
     metrics = _metrics(labels, scores, names)
     per_task = _per_task(labels, scores, metrics, names)
     summary = _summary(per_task, metrics, methods)
@@ -98,7 +98,7 @@ def study(methods=("resnet", "gapnet", "fnn"), tasks=9, compounds=60, replicates
         "manifest": pd.DataFrame({"inchikey": keys}).assign(
             plate="P1", well=well_names(16, 24)[:compounds], site=1, shard="P1.npy",
             row=np.arange(compounds) % 24, labelled=True,
-            **{f"threshold_{name}": 1 for name in CHANNELS},
+            **{f"clip_level_{name}": 1 for name in CHANNELS},
         ),
     }  # fmt: skip
 
@@ -140,7 +140,7 @@ def _assays(tasks, random):
             "THRESHOLD": np.where(kinds == "pchembl", 5.5, np.nan),
             "ACTIVES": random.integers(10, 200, tasks),
             "INACTIVES": random.integers(10, 900, tasks),
-            "COLUMN": [
+            "TASK": [
                 f"{name}|{'pchembl>=5.5' if kind == 'pchembl' else 'comment'}"
                 for name, kind in zip(ids, kinds, strict=True)
             ],
@@ -168,7 +168,7 @@ def _metrics(labels, scores, names):
                         "task": names, "actives": (labels > 0).sum(axis=0),
                         "inactives": (labels < 0).sum(axis=0), "auc": np.clip(auc - noise, 0, 1),
                         "average_precision": auc * 0.8, "f1": auc * 0.6, "f1_best": auc * 0.7,
-                        "threshold": 0.4, "balanced_accuracy": 0.5 + auc / 4,
+                        "decision_threshold": 0.4, "balanced_accuracy": 0.5 + auc / 4,
                         "enrichment_1": 2.0, "enrichment_5": 1.5,
                     }
                 )

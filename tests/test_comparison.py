@@ -62,9 +62,9 @@ def write_labels(folder, random):
     test = splits[(splits["split"] == 1) & (splits["part"] == "test")]["inchikey"]
     values[np.isin(keys, test), -1] = -1
     row, column = np.nonzero(values)
-    labels = {"inchikey": np.array(keys)[row], "column": np.array(TASKS)[column]}
+    labels = {"inchikey": np.array(keys)[row], "task": np.array(TASKS)[column]}
     assays = pd.DataFrame(dict.fromkeys(ASSAYS.names), index=range(len(TASKS)))
-    assays = assays.assign(COLUMN=TASKS, ASSAY_CHEMBL_ID="", KIND="comment", ACTIVES=1, INACTIVES=1)
+    assays = assays.assign(TASK=TASKS, ASSAY_CHEMBL_ID="", KIND="comment", ACTIVES=1, INACTIVES=1)
     library = pd.DataFrame(dict.fromkeys(COMPOUNDS_TABLE.names), index=range(COMPOUNDS))
     library = library.assign(inchikey=keys, first_block="")
     for name in ("compound_ids", "library_rows"):
@@ -211,7 +211,7 @@ def expected_metrics(study, method, split, replicate, level, task):
         "average_precision": reference.average_precision_score(label, score),
         "f1": reference.f1_score(label, score >= 0.5),
         "f1_best": np.nan if np.isnan(threshold) else reference.f1_score(label, score >= threshold),
-        "threshold": threshold,
+        "decision_threshold": threshold,
         "balanced_accuracy": reference.balanced_accuracy_score(label, score >= 0.5),
         "enrichment_1": enrichment(label, score, 0.01),
         "enrichment_5": enrichment(label, score, 0.05),
@@ -227,7 +227,7 @@ def test_metrics_from_files_are_those_of_scikit_learn(study):
     for row in rows:
         expected = expected_metrics(study, *row)
         for name, value in found.loc[row].items():
-            if name == "threshold" and "auc" not in expected:
+            if name == "decision_threshold" and "auc" not in expected:
                 continue
             assert value == pytest.approx(expected.get(name, np.nan), rel=1e-9, nan_ok=True), (
                 row,
@@ -382,7 +382,7 @@ def made_up(aucs, level="compounds"):
         for (method, split, replicate), of_tasks in aucs.items()
         for task, auc in zip(TASKS, of_tasks, strict=False)
     ]
-    table = pd.DataFrame(rows).assign(level=level, actives=1, inactives=1, threshold=0.5)
+    table = pd.DataFrame(rows).assign(level=level, actives=1, inactives=1, decision_threshold=0.5)
     shares = {"f1": 2, "average_precision": 3, "balanced_accuracy": 4}
     return table.assign(**{name: table["auc"] / share for name, share in shares.items()}).assign(
         f1_best=0.5, enrichment_1=1.0, enrichment_5=1.0

@@ -42,7 +42,7 @@ NAMES = ["cost in $ and $ of \\frac", *["inhibition of a very long enzyme " * 4]
 def make_assays(tasks):
     return pd.DataFrame(
         {
-            "COLUMN": tasks,
+            "TASK": tasks,
             "ASSAY_CHEMBL_ID": [f"CHEMBL{1000 + place}" for place in range(len(tasks))],
             "KIND": ["pchembl" if place % 2 else "comment" for place in range(len(tasks))],
             "THRESHOLD": 6.5,

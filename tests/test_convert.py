@@ -95,7 +95,7 @@ def test_every_view_lies_where_the_table_says(plate, tmp_path):
             raw = plane(well, site, channel)
             expected, threshold = to_uint8(raw, CLIP)
             np.testing.assert_array_equal(pixels[row, number], expected)
-            assert views[f"threshold_{channel}"][row] == threshold
+            assert views[f"clip_level_{channel}"][row] == threshold
             measured = quality.iloc[row * len(CHANNELS) + number]
             assert (measured["well"], measured["site"], measured["channel"]) == (
                 well,
@@ -119,7 +119,7 @@ def test_real_view_with_its_real_names(shared_data, tmp_path):
         index, channels, 0.0028, tmp_path / "s.npy", 1, 12, check_tags="strict"
     )
     assert lost.empty
-    thresholds = [int(views[f"threshold_{channel}"].item()) for channel in channels]
+    thresholds = [int(views[f"clip_level_{channel}"].item()) for channel in channels]
     assert thresholds == [2681, 2753, 4095, 4095, 2527]
     assert (quality.set_index("channel")["saturated"] > 0).tolist() == [
         False,
@@ -300,7 +300,7 @@ def test_illumination(plate, tmp_path):
     raw = plane("A01", 1, "ERSyto")
     expected, threshold = to_uint8(np.rint(raw / function).astype(np.uint16), CLIP)
     np.testing.assert_array_equal(pixels[0, 1], expected)
-    assert views["threshold_ERSyto"][0] == threshold
+    assert views["clip_level_ERSyto"][0] == threshold
     np.testing.assert_array_equal(pixels[:, [0, 2]], plain[0][:, [0, 2]])
     # Quality is that of the raw pixels.
     pd.testing.assert_frame_equal(quality, plain[3])

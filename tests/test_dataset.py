@@ -27,7 +27,7 @@ def manifest(views):
     """Views (plate, well, site) with the columns of a manifest."""
     table = pd.DataFrame(views, columns=["plate", "well", "site"])
     return table.assign(
-        shard="p.npy", row=range(len(table)), threshold_Mito=9, threshold_Hoechst=9, sha256="0"
+        shard="p.npy", row=range(len(table)), clip_level_Mito=9, clip_level_Hoechst=9, sha256="0"
     )
 
 

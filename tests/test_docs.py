@@ -17,7 +17,7 @@ def test_page_of_outputs_is_that_of_the_schemas():
 
 
 def test_outputs_of_the_demo_have_the_documented_columns(demo):
-    tasks = list(pd.read_csv(demo / "labels" / "assays.csv")["COLUMN"])
+    tasks = list(pd.read_csv(demo / "labels" / "assays.csv")["TASK"])
     examples = {
         "plate": "DEMO1",
         "model": "gapnet",

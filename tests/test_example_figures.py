@@ -22,7 +22,7 @@ KEYS = [f"{letter * 14}-UHFFFAOYSA-N" for letter in "ABCDEFGHIJKL"]
 TASKS = ["CHEMBL1|pchembl>=5.5", "CHEMBL1|pchembl>=6.5", "CHEMBL2|comment", "CHEMBL3|comment"]
 ASSAYS = pd.DataFrame(
     {
-        "COLUMN": TASKS,
+        "TASK": TASKS,
         "ASSAY_CHEMBL_ID": ["CHEMBL1", "CHEMBL1", "CHEMBL2", "CHEMBL3"],
         "KIND": ["pchembl", "pchembl", "comment", "comment"],
         "THRESHOLD": [5.5, 6.5, np.nan, np.nan],
@@ -62,14 +62,14 @@ def make_manifest():
         compound_id=("BRD-" + manifest["inchikey"].str[:1]).where(known, "DMSO"),
         role=known.map({True: "treatment", False: "negative_control"}),
         labelled=known,
-        **{f"threshold_{channel}": 4095 for channel in CHANNELS},
+        **{f"clip_level_{channel}": 4095 for channel in CHANNELS},
     )
 
 
 def make_labels():
     """The first five compounds are active in every task, the others inactive."""
     rows = [
-        {"inchikey": key, "column": task, "label": 1 if place < 5 else -1}
+        {"inchikey": key, "task": task, "label": 1 if place < 5 else -1}
         for place, key in enumerate(KEYS)
         for task in TASKS
     ]
@@ -173,7 +173,7 @@ def test_fig5_chooses_the_clearest_advantage():
 
 
 def test_fig5_shows_what_the_first_method_is_right_about():
-    matrix = make_labels().pivot(index="inchikey", columns="column", values="label")[TASKS]
+    matrix = make_labels().pivot(index="inchikey", columns="task", values="label")[TASKS]
     labels = Labels(matrix.index, TASKS, matrix.to_numpy(np.int8))
     scores = np.tile(np.linspace(0.95, 0.05, len(KEYS), dtype=np.float32)[:, None], (1, 4))
     # Compounds of other parts and runs are passed over, however high their scores.

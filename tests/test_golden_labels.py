@@ -109,7 +109,7 @@ def test_published_comment_columns_come_back(published, shared_data, tmp_path):
     )
     # The same labels in the other form, and the account of what did not count.
     long = pd.read_parquet(folder / "label_matrix.parquet")
-    long["assay_id"] = long["column"].map(assays.set_index("COLUMN")["ASSAY_ID"])
+    long["assay_id"] = long["task"].map(assays.set_index("TASK")["ASSAY_ID"])
     pd.testing.assert_frame_equal(
         long[found.columns].sort_values(order, ignore_index=True),
         labels.sort_values(order, ignore_index=True),
@@ -119,7 +119,7 @@ def test_published_comment_columns_come_back(published, shared_data, tmp_path):
     assert unknown.sum() == 3000
     assert set(unknown.index) == {comment.lower() for comment in NO_VERDICT}
     dropped = pd.read_csv(folder / "dropped_assays.csv")
-    assert dropped[["column", "actives", "inactives"]].values.tolist() == [
+    assert dropped[["task", "actives", "inactives"]].values.tolist() == [
         ["CHEMBL9999999|comment", 9, 31]
     ]
 

@@ -54,7 +54,7 @@ def check_pixels(results, plate, channels, raw):
         for place, channel in enumerate(channels):
             expected, threshold = published(raw[view.well, view.site][channel])
             np.testing.assert_array_equal(shard[view.row, place], expected)
-            assert getattr(view, f"threshold_{channel}") == threshold
+            assert getattr(view, f"clip_level_{channel}") == threshold
     return views
 
 
@@ -89,7 +89,7 @@ def test_real_bray_view(bray_view, tmp_path, layout):
         },
     )
     views = check_pixels(results, "24279", BRAY, {("A01", 1): raw})
-    thresholds = views[[f"threshold_{channel}" for channel in BRAY]].iloc[0]
+    thresholds = views[[f"clip_level_{channel}" for channel in BRAY]].iloc[0]
     assert thresholds.tolist() == [2681, 2753, 4095, 4095, 2527]
     quality = pd.read_parquet(results / "quality.parquet")
     assert len(quality) == 5

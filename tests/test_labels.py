@@ -218,10 +218,10 @@ def test_bad_comment_tables(tmp_path, text, message):
 
 def cells_of(rows):
     """Rows (compound number, column, label) as a long table of labels."""
-    frame = pd.DataFrame(rows, columns=["compound", "column", "label"])
+    frame = pd.DataFrame(rows, columns=["compound", "task", "label"])
     frame["inchikey"] = frame["compound"].map(lambda number: f"{number:05d}")
-    frame["column"] = frame["column"].astype("category")
-    return frame[["inchikey", "column", "label"]].astype({"label": "int8"})
+    frame["task"] = frame["task"].astype("category")
+    return frame[["inchikey", "task", "label"]].astype({"label": "int8"})
 
 
 def test_filter_counts_compounds_and_not_votes():
@@ -264,13 +264,13 @@ def test_filter_is_the_largest_block_that_meets_all_minima(cells, actives, inact
             if not few:
                 break
             rest = {cell: label for cell, label in rest.items() if cell[0] not in few}
-    found = {(int(r.inchikey), r.column): r.label for r in kept.itertuples()}
+    found = {(int(r.inchikey), r.task): r.label for r in kept.itertuples()}
     assert found == rest
     columns = {column for _, column in cells}
-    assert set(dropped["column"]) | {column for _, column in rest} <= columns
-    assert not set(dropped["column"]) & {column for _, column in rest}
+    assert set(dropped["task"]) | {column for _, column in rest} <= columns
+    assert not set(dropped["task"]) & {column for _, column in rest}
     if labels == 1:
-        assert set(dropped["column"]) | {column for _, column in rest} == columns
+        assert set(dropped["task"]) | {column for _, column in rest} == columns
 
 
 def test_two_labels_in_one_cell_are_refused():
@@ -294,7 +294,7 @@ def part_tables():
 def test_columns_have_names_and_an_order():
     _, part_one, part_two = part_tables()
     _, columns = combine_parts(part_one, part_two)
-    assert list(columns["column"]) == [
+    assert list(columns["task"]) == [
         "CHEMBL97|pchembl>=5.5", "CHEMBL911|pchembl>=5.5",
         "CHEMBL97|pchembl>=6.5", "CHEMBL911|pchembl>=6.5",
         "CHEMBL97|pchembl>=7.5", "CHEMBL911|pchembl>=7.5",
@@ -325,7 +325,7 @@ def test_matrix_and_its_names_belong_together(tmp_path):
     write_matrix_market(matrix, path)
     read = scipy.io.mmread(path).tocoo()
     found = {
-        (rows["INCHIKEY"][row], table["COLUMN"][column]): value
+        (rows["INCHIKEY"][row], table["TASK"][column]): value
         for row, column, value in zip(read.row, read.col, read.data, strict=True)
     }
     keys = dict(enumerate(COMPOUNDS))
@@ -342,8 +342,8 @@ def test_matrix_and_its_names_belong_together(tmp_path):
     }
     expected |= {(keys[n], "CHEMBL97|comment"): label for n, label in ((0, 1), (1, -1), (2, 1))}
     assert found == expected
-    assert {(r.inchikey, r.column): r.label for r in long.itertuples()} == expected
-    assert "CHEMBL95|comment" not in set(table["COLUMN"])
+    assert {(r.inchikey, r.task): r.label for r in long.itertuples()} == expected
+    assert "CHEMBL95|comment" not in set(table["TASK"])
     assert keys[6] not in set(rows["INCHIKEY"])
     assert list(table["ACTIVES"]) == list((read.toarray() > 0).sum(axis=0))
     assert list(table["INACTIVES"]) == list((read.toarray() < 0).sum(axis=0))

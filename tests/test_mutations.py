@@ -13,13 +13,13 @@ MISTAKES = {
         "test_matrix_and_its_names_belong_together",
         (
             "label_matrix",
-            'column = pd.Index(table["COLUMN"]).get_indexer(kept["column"].astype("str"))',
-            'column = kept["column"].cat.codes.to_numpy()',
+            'column = pd.Index(table["TASK"]).get_indexer(kept["task"].astype("str"))',
+            'column = kept["task"].cat.codes.to_numpy()',
         ),
         (
             "label_matrix",
             "shape=(len(inchikeys), len(table))",
-            'shape=(len(inchikeys), len(kept["column"].cat.categories))',
+            'shape=(len(inchikeys), len(kept["task"].cat.categories))',
         ),
     ),
     "duplicates summed": (

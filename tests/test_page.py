@@ -177,7 +177,7 @@ def test_tables_say_what_the_statistics_say(html, made):
             assert ("significant" in cell["data"]["class"]) == (expected["pvalue"] < 0.01)
     of_task = made["tables"]["tasks"].set_index(["task", "method"])
     _, *rows = tables["table-assays"]
-    for task, row in zip(made["tables"]["assays"]["COLUMN"], rows, strict=True):
+    for task, row in zip(made["tables"]["assays"]["TASK"], rows, strict=True):
         for method, cell in zip(keys, row[5:], strict=True):
             auc = of_task.loc[(task, method), "auc"]
             assert cell["text"] == (DASH if np.isnan(auc) else f"{auc:.2f}")

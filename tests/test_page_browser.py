@@ -228,12 +228,12 @@ def test_figure_tells_a_task_to_mouse_and_keyboard(visit, made):
     title = made["tables"]["assays"]["DESCRIPTION"][2]
     assert readout.locator("h3").inner_text() == title
     assert page.locator("#versus-live").inner_text().startswith(title)
-    test = tests.loc[("gapnet", "fnn", made["tables"]["assays"]["COLUMN"][2])]
+    test = tests.loc[("gapnet", "fnn", made["tables"]["assays"]["TASK"][2])]
     text = readout.inner_text()
     assert f"{test['auc_first']:.3f}" in text and f"{test['auc_second']:.3f}" in text
     scale = {}
     for place in (2, 5):
-        own = tests.loc[("gapnet", "fnn", made["tables"]["assays"]["COLUMN"][place])]
+        own = tests.loc[("gapnet", "fnn", made["tables"]["assays"]["TASK"][place])]
         node = plot.locator(f"circle[data-assay='{place}']")
         at = {axis: float(node.get_attribute(axis)) for axis in ("cx", "cy")}
         scale[place] = at["cx"], own["auc_first"], at["cy"], own["auc_second"]

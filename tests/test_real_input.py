@@ -32,7 +32,7 @@ PLATE = "24279"
 # assays start anew there. A cell that is active at one is active at all lower ones.
 THRESHOLDS = {5.5: range(0, 22), 6.5: range(22, 28), 7.5: range(28, 30)}
 MINIMUM = 10
-CELL = ["inchikey", "column"]
+CELL = ["inchikey", "task"]
 
 
 def run_workflow(folder, config, *targets):
@@ -105,9 +105,7 @@ def expected_labels(published, measured, keys):
     """The labels of these compounds, from the published files and by arithmetic of our own."""
     assays = "CHEMBL" + published["assay_id"].astype("str")
     kinds = "|pchembl>=" + published["threshold"].astype("str")
-    table = published.assign(
-        column=assays + kinds.where(published["threshold"].notna(), "|comment")
-    )
+    table = published.assign(task=assays + kinds.where(published["threshold"].notna(), "|comment"))
     of_paper = table.loc[table["inchikey"].isin(keys), [*CELL, "label"]]
 
     ours = measured[measured["inchikey"].isin(keys) & measured["pchembl_value"].between(4, 10)]
@@ -119,7 +117,7 @@ def expected_labels(published, measured, keys):
         pd.DataFrame(
             {
                 "inchikey": sums["inchikey"],
-                "column": "CHEMBL" + sums["assay_id"].astype("str") + f"|pchembl>={threshold}",
+                "task": "CHEMBL" + sums["assay_id"].astype("str") + f"|pchembl>={threshold}",
                 "label": np.where(sums["sum"] >= threshold * 100 * sums["size"], 1, -1),
             }
         )
@@ -130,11 +128,11 @@ def expected_labels(published, measured, keys):
 
 def enough_of_both(labels):
     """The labels of columns that have the minimum of actives and of inactives."""
-    counts = labels.groupby("column")["label"].agg(
+    counts = labels.groupby("task")["label"].agg(
         actives=lambda each: (each > 0).sum(), inactives=lambda each: (each < 0).sum()
     )
     kept = counts.index[(counts >= MINIMUM).all(axis="columns")]
-    return labels[labels["column"].isin(kept)]
+    return labels[labels["task"].isin(kept)]
 
 
 @pytest.fixture(scope="module")
@@ -175,16 +173,16 @@ def test_labels_of_the_screen_are_the_published_ones(screen, wells, published, m
     assert len(of_paper) == 25_321  # As the wells' own list has it.
     # Before the filter. An assay without a published column of a threshold still has labels there.
     found = pd.read_parquet(results / "pchembl_labels.parquet")
-    found["column"] = found["assay_chembl_id"] + "|pchembl>=" + found["threshold"].astype("str")
+    found["task"] = found["assay_chembl_id"] + "|pchembl>=" + found["threshold"].astype("str")
     comments = pd.read_parquet(results / "comment_labels.parquet")
-    comments["column"] = comments["assay_chembl_id"] + "|comment"
+    comments["task"] = comments["assay_chembl_id"] + "|comment"
     before = pd.concat([found, comments])[[*CELL, "label"]]
-    known = set(of_paper["column"]) | set(of_chembl["column"])
+    known = set(of_paper["task"]) | set(of_chembl["task"])
     expected = by_cell(pd.concat([of_paper, of_chembl]))
-    assert by_cell(before[before["column"].isin(known)]) == expected
+    assert by_cell(before[before["task"].isin(known)]) == expected
     # After it: no column more, no column less.
     kept = [enough_of_both(table) for table in (of_paper, of_chembl)]
-    assert [(len(table), table["column"].nunique()) for table in kept] == [
+    assert [(len(table), table["task"].nunique()) for table in kept] == [
         (21_989, 155),
         (1261, 23),
     ]
@@ -319,14 +317,14 @@ def test_page_of_the_plate(trained, screen, wells, published, measured):
     first = splits[splits["split"] == 1].set_index("inchikey")["part"]
     tested = labels[labels["inchikey"].isin(here["inchikey"])]
     tested = tested[tested["inchikey"].map(first) == "test"]
-    evaluable = (tested.groupby("column")["label"].nunique() == 2).sum()
+    evaluable = (tested.groupby("task")["label"].nunique() == 2).sum()
     assert evaluable > 5
     actives = (labels["label"] == 1).sum()
     for words in (
         "rows of the library 3,622 ",
         "distinct InChIKeys 3,581 ",
         f"compounds in the label matrix {labels['inchikey'].nunique():,} ",
-        f"assay columns to predict {labels['column'].nunique()} ",
+        f"assay columns to predict {labels['task'].nunique()} ",
         f"{actives:,} active",
         f"{len(labels) - actives:,} inactive",
         "compounds with labels and images 48 ",

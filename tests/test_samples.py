@@ -184,7 +184,7 @@ def test_features_that_do_not_fit_are_refused(screen):
 def write_labels(folder, rows, columns):
     write_parquet(pd.DataFrame(rows, columns=LABELS.names), folder / "label_matrix.parquet", LABELS)
     filler = {"ASSAY_CHEMBL_ID": "CHEMBL1", "KIND": "comment", "ACTIVES": 1, "INACTIVES": 1}
-    assays = pd.DataFrame({"COLUMN": columns}).assign(**filler)
+    assays = pd.DataFrame({"TASK": columns}).assign(**filler)
     write_csv(assays.reindex(columns=ASSAYS.names), folder / "assays.csv", ASSAYS)
     return folder / "label_matrix.parquet", folder / "assays.csv"
 

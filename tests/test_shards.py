@@ -218,7 +218,7 @@ def test_manifest_is_verified_view_by_view(tmp_path, monkeypatch):
                 views.append(place | shard)
     manifest = pd.DataFrame(views)[::-1]
     for channel in ["Mito", "ERSyto", "Hoechst"]:
-        manifest[f"threshold_{channel}"] = 4095
+        manifest[f"clip_level_{channel}"] = 4095
     assert verify_manifest(manifest, tmp_path, threads=2).empty
 
     (tmp_path / "P2.npy").unlink()

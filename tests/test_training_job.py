@@ -72,7 +72,7 @@ def data(tmp_path_factory):
                 rows.append(
                     place
                     | {"shard": f"{plate}.npy", "row": row, "sha256": write(row, view)}
-                    | {f"threshold_{channel}": 4095 for channel in CHANNELS}
+                    | {f"clip_level_{channel}": 4095 for channel in CHANNELS}
                     | {"compound_id": f"C{number}", "role": "treatment", "labelled": True}
                     | {"inchikey": f"KEY-{plate}{number}"}
                     | {"split_1": ("train", "train", "train", "validation", "test")[number // 2]}
@@ -86,12 +86,12 @@ def data(tmp_path_factory):
     np.save(folder / "features.npy", random.normal(size=(16, 6)).astype(np.float32))
     (folder / "names.txt").write_text("".join(f"{name}\n" for name in FEATURES))
     labels = [
-        {"inchikey": key, "column": task, "label": sign * (1 if int(key[-1]) % 2 else -1)}
+        {"inchikey": key, "task": task, "label": sign * (1 if int(key[-1]) % 2 else -1)}
         for key in sorted(set(views["inchikey"]))
         for task, sign in zip(TASKS, (1, -1), strict=True)
     ]
     write_parquet(pd.DataFrame(labels), folder / "labels.parquet", LABELS)
-    assays = pd.DataFrame({"COLUMN": TASKS, "ASSAY_CHEMBL_ID": ["CHEMBL1", "CHEMBL2"]})
+    assays = pd.DataFrame({"TASK": TASKS, "ASSAY_CHEMBL_ID": ["CHEMBL1", "CHEMBL2"]})
     assays[["KIND", "ACTIVES", "INACTIVES"]] = ["comment", 8, 8]
     assays = assays.reindex(columns=ASSAYS.names)
     write_csv(assays, folder / "assays.csv", ASSAYS)

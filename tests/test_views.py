@@ -34,7 +34,7 @@ def make_screen(folder, plates, wells=("A01", "A02"), sites=(1, 2, 3), seed=1):
             for row, (well, site) in enumerate((well, site) for well in wells for site in sites):
                 view = random.integers(0, 256, (3, *SIZE), dtype=np.uint8)
                 place = {"plate": plate, "well": well, "site": site, "shard": f"{plate}.npy"}
-                thresholds = {f"threshold_{channel}": 4095 for channel in CHANNELS}
+                thresholds = {f"clip_level_{channel}": 4095 for channel in CHANNELS}
                 digest = {"sha256": write(row, view)}
                 rows.append(place | {"row": row} | thresholds | digest | {"view": view})
     manifest = pd.DataFrame(rows).sample(frac=1, random_state=seed)
@@ -155,7 +155,10 @@ def change(manifest, **columns):
         (lambda manifest: change(manifest, row=6), "has 6 rows, but the manifest has row 6"),
         (lambda manifest: change(manifest, row=-1), "has 6 rows, but the manifest has row -1"),
         (lambda manifest: change(manifest, row=None), "has missing values in row"),
-        (lambda manifest: manifest.assign(threshold_AGP=1), "has 3 channels, but the manifest has"),
+        (
+            lambda manifest: manifest.assign(clip_level_AGP=1),
+            "has 3 channels, but the manifest has",
+        ),
         (lambda manifest: manifest[:0], "has no views"),
         (lambda manifest: manifest.drop(columns="site"), "has no column site"),
         (lambda manifest: change(manifest, shard="small.npy", row=0), "has views of"),

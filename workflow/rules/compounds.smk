@@ -11,7 +11,7 @@ rule build_compounds:
     output:
         library="<results>/compounds/library.parquet",
         compounds="<results>/compounds/compounds.parquet",
-        dropped="<results>/compounds/dropped_rows.csv",
+        problems="<results>/compounds/problems.csv",
         duplicates="<results>/compounds/duplicates.csv",
         summary="<results>/compounds/summary.json",
     log:

@@ -30,7 +30,7 @@ with job(snakemake.log[0]):
 
     tables.write_parquet(rows, output.library, LIBRARY)
     tables.write_parquet(compounds, output.compounds, COMPOUNDS)
-    tables.write_csv(problems, output.dropped, PROBLEMS)
+    tables.write_csv(problems, output.problems, PROBLEMS)
     tables.write_csv(duplicates, output.duplicates, DUPLICATES)
     summary = {"table": path, "sha256": sha256(path), **counts, "software": versions}
     write_json(summary, output.summary)

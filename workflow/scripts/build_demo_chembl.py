@@ -1,7 +1,5 @@
 """Write the small ChEMBL database of the demo screen."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from paintassay.core.jobs import job

@@ -27,7 +27,7 @@ with job(snakemake.log[0]):
     names = ["views", "cells", "features", "feature_wells", "feature_names"]
     places = {name: files.get(name) for name in names} | {"shards": settings["shards"]}
     samples, channels = read_samples(facts["input"], rows, {**facts, **places})
-    tasks = read_csv(files.assays, ASSAYS)["COLUMN"].to_list()
+    tasks = read_csv(files.assays, ASSAYS)["TASK"].to_list()
     check_fit(facts, tasks, channels, samples.shape, files.weights)
 
     # As it was trained, but for what only training needs.

@@ -277,7 +277,7 @@ def check_frames(paths, index):
 
 def channel_names(columns):
     """Names of the channels in a manifest with these columns, in the order of the shards."""
-    prefix = "threshold_"
+    prefix = "clip_level_"
     return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
 
 

@@ -95,7 +95,7 @@ def views_schema(channels):
         ("shard", text, "file name of its shard"),
         ("row", integer, "its row in the shard, from 0"),
         *(
-            (f"threshold_{channel}", integer, f"raw value that became 256 in {channel}")
+            (f"clip_level_{channel}", integer, f"raw value that became 256 in {channel}")
             for channel in channels
         ),
         ("sha256", text, "SHA-256 of the view's bytes, channel by channel, row by row"),

@@ -37,17 +37,17 @@ def combine_parts(pchembl_labels, comment_labels):
     cells = pd.concat([part[["inchikey", "label", *keys]] for part in parts], ignore_index=True)
     columns = cells[keys].drop_duplicates()
     columns = columns.assign(
-        column=[column_name(*key) for key in columns.itertuples(index=False)],
+        task=[column_name(*key) for key in columns.itertuples(index=False)],
         part=columns["kind"].map(KINDS.index),
         # Shorter numbers first, so that CHEMBL99 stands before CHEMBL100.
         digits=columns["assay_chembl_id"].str.len(),
     )
     order = ["part", "threshold", "digits", "assay_chembl_id"]
     columns = columns.sort_values(order, ignore_index=True)
-    columns = columns[["column", "assay_chembl_id", "kind", "threshold"]]
+    columns = columns[["task", "assay_chembl_id", "kind", "threshold"]]
     cells = cells.merge(columns, on=keys, how="left", validate="many_to_one")
-    cells["column"] = pd.Categorical(cells["column"], categories=columns["column"])
-    return cells[["inchikey", "column", "label"]], columns
+    cells["task"] = pd.Categorical(cells["task"], categories=columns["task"])
+    return cells[["inchikey", "task", "label"]], columns
 
 
 def column_name(kind, threshold, assay_chembl_id):
@@ -79,7 +79,7 @@ def filter_labels(labels, min_actives, min_inactives, min_labels_per_compound=1)
     dropped : pandas.DataFrame
         column, actives, inactives (as counted when it was dropped), reason.
     """
-    if labels.duplicated(["inchikey", "column"]).any():
+    if labels.duplicated(["inchikey", "task"]).any():
         raise ValueError("a compound has two labels in one column")
     kept, dropped = labels, []
     while True:
@@ -89,7 +89,7 @@ def filter_labels(labels, min_actives, min_inactives, min_labels_per_compound=1)
         dropped.append(
             short.assign(reason=_reasons(short, min_actives, min_inactives)).reset_index()
         )
-        kept = kept[~kept["column"].isin(short.index)]
+        kept = kept[~kept["task"].isin(short.index)]
         per_compound = kept["inchikey"].map(kept["inchikey"].value_counts())
         enough = per_compound >= min_labels_per_compound
         if enough.all():
@@ -100,7 +100,7 @@ def filter_labels(labels, min_actives, min_inactives, min_labels_per_compound=1)
 def count_labels(labels):
     """Active and inactive compounds of each column that has any: actives, inactives."""
     signs = pd.DataFrame({"actives": labels["label"] > 0, "inactives": labels["label"] < 0})
-    return signs.groupby(labels["column"], observed=True).sum()
+    return signs.groupby(labels["task"], observed=True).sum()
 
 
 def _reasons(counts, min_actives, min_inactives):
@@ -160,13 +160,13 @@ def assemble(kept, columns, assays):
     """
     inchikeys = np.sort(kept["inchikey"].unique())
     counts = count_labels(kept).reset_index()
-    table = columns.merge(counts, on="column").merge(
+    table = columns.merge(counts, on="task").merge(
         assays, on="assay_chembl_id", how="left", validate="many_to_one"
     )
     table = table.rename(columns={"assay_description": "description"})
     table.columns = table.columns.str.upper()
     row = pd.Index(inchikeys).get_indexer(kept["inchikey"])
-    column = pd.Index(table["COLUMN"]).get_indexer(kept["column"].astype("str"))
+    column = pd.Index(table["TASK"]).get_indexer(kept["task"].astype("str"))
     values = kept["label"].to_numpy(np.int8)
     matrix = scipy.sparse.csc_array(
         (values, (row, column)), shape=(len(inchikeys), len(table)), dtype=np.int8
@@ -175,7 +175,7 @@ def assemble(kept, columns, assays):
     rows = pd.DataFrame({"INDEX": range(len(inchikeys)), "INCHIKEY": inchikeys})
     order = np.lexsort((column, row))
     labels = kept.iloc[order].reset_index(drop=True)
-    labels["column"] = labels["column"].astype("str")
+    labels["task"] = labels["task"].astype("str")
     return matrix, rows, table, labels
 
 
@@ -193,7 +193,7 @@ def require_labels(kept, dropped):
     best = best.sort_values("least", ascending=False).iloc[0]
     raise InputError(
         "label matrix",
-        f"none of {len(dropped)} columns has enough labels; the best, {best['column']}, has "
+        f"none of {len(dropped)} columns has enough labels; the best, {best['task']}, has "
         f"{best['actives']} actives and {best['inactives']} inactives",
         "lower labels.min_actives and labels.min_inactives, or bring more compounds",
     )
@@ -207,7 +207,7 @@ def write_matrix_market(matrix, path):
 
 def name_dropped_columns(dropped, columns):
     """Give dropped columns their assay, kind and threshold (as `labels.tables.DROPPED_ASSAYS`)."""
-    return columns.merge(dropped.astype({"column": "str"}), on="column")
+    return columns.merge(dropped.astype({"task": "str"}), on="task")
 
 
 def explain_missing_compounds(compounds, matched, with_activity, with_label, kept):

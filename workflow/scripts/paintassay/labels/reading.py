@@ -39,22 +39,22 @@ def read_labels(label_matrix, assays):
         A label is neither +1 nor -1, stands twice, or in a column that is not among the assays,
         or two assays have one name.
     """
-    tasks = pd.Index(read_csv(assays, ASSAYS)["COLUMN"])
+    tasks = pd.Index(read_csv(assays, ASSAYS)["TASK"])
     if not tasks.is_unique:
         raise InputError(assays, f"column {tasks[tasks.duplicated()][0]} stands twice")
     cells = read_parquet(label_matrix, LABELS).to_pandas()
-    column = tasks.get_indexer(cells["column"])
+    column = tasks.get_indexer(cells["task"])
     hint = "the two files come from different runs; make both again"
     if (column < 0).any():
-        unknown = cells["column"][column < 0].iloc[0]
+        unknown = cells["task"][column < 0].iloc[0]
         raise InputError(label_matrix, f"column {unknown} is not in {assays}", hint)
     if not (bad := cells[~cells["label"].isin([1, -1])]).empty:
         cell = bad.iloc[0]
-        problem = f"label {cell['label']} of {cell['inchikey']} in {cell['column']}"
+        problem = f"label {cell['label']} of {cell['inchikey']} in {cell['task']}"
         raise InputError(label_matrix, f"{problem} is neither 1 nor -1")
-    if not (again := cells[cells.duplicated(["inchikey", "column"])]).empty:
+    if not (again := cells[cells.duplicated(["inchikey", "task"])]).empty:
         cell = again.iloc[0]
-        raise InputError(label_matrix, f"{cell['inchikey']} has two labels in {cell['column']}")
+        raise InputError(label_matrix, f"{cell['inchikey']} has two labels in {cell['task']}")
     row, inchikeys = pd.factorize(cells["inchikey"], sort=True)
     values = np.zeros((len(inchikeys), len(tasks)), np.int8)
     values[row, column] = cells["label"]

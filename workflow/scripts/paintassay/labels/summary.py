@@ -24,7 +24,7 @@ def summarise_matrix(labels, assays, compounds):
     """
     blocks = []
     for (kind, threshold), block in assays.groupby(["KIND", "THRESHOLD"], dropna=False, sort=False):
-        of_block = labels[labels["column"].isin(block["COLUMN"])]
+        of_block = labels[labels["task"].isin(block["TASK"])]
         sizes = _sparsity(of_block, of_block["inchikey"].nunique(), len(block))
         name = kind if kind == "comment" else f"{kind}>={threshold:g}"
         blocks.append({"block": name, **sizes})
@@ -138,7 +138,7 @@ def count_parts(pchembl_labels, comment_labels):
     ]
     rows = []
     for name, labels in [*blocks, ("comment", comment_labels)]:
-        counts = count_labels(labels.rename(columns={"assay_chembl_id": "column"}))
+        counts = count_labels(labels.rename(columns={"assay_chembl_id": "task"}))
         totals = counts.sum()
         rows.append(
             {

@@ -49,21 +49,21 @@ UNKNOWN_COMMENTS = table_schema(
 )
 
 LABELS = table_schema(
-    "The label matrix: one row a label, sorted by compound and column.",
+    "The label matrix: one row a label, sorted by compound and task.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
-    ("column", text, "name of the column in the table of assays"),
+    ("task", text, "name of the task, as in the table of assays"),
     ("label", pa.int8(), "+1 active, -1 inactive"),
 )
 
 ASSAYS = table_schema(
-    "The columns of the label matrix, in its order.",
+    "The tasks: the columns of the label matrix, in its order.",
     ("ASSAY_ID", integer, "ChEMBL's internal assay number; not in the web service", "optional"),
     ("ASSAY_CHEMBL_ID", text, "ChEMBL assay"),
     ("KIND", text, "pchembl: part one, a threshold; comment: part two, the majority of comments"),
     ("THRESHOLD", real, "pChEMBL value from which on a compound is active", "optional"),
     ("ACTIVES", integer, "active compounds"),
     ("INACTIVES", integer, "inactive compounds"),
-    ("COLUMN", text, "name of the column"),
+    ("TASK", text, "name of the task"),
     ("ASSAY_TYPE", text, "B binding, F functional, A ADMET, T toxicity, P, U", "optional"),
     ("TARGET_CHEMBL_ID", text, "ChEMBL target of the assay", "optional"),
     ("TARGET_NAME", text, "preferred name of the target", "optional"),
@@ -79,7 +79,7 @@ MATRIX_COMPOUNDS = table_schema(
 
 DROPPED_ASSAYS = table_schema(
     "Columns with labels that did not enter the label matrix.",
-    ("column", text, "name of the column"),
+    ("task", text, "name of the task"),
     ("assay_chembl_id", text, "ChEMBL assay"),
     ("kind", text, "pchembl or comment"),
     ("threshold", real, "pChEMBL threshold", "optional"),

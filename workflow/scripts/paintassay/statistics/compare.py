@@ -226,7 +226,7 @@ def _problems_of_method(name, metrics, tasks):
     if without := len(tasks) - metrics["task"].nunique():
         what = f"measures of {name} for {without} of {len(tasks)} tasks"
         problems.append((what, "it does not predict them"))
-    if metrics["threshold"].isna().all():
+    if metrics["decision_threshold"].isna().all():
         why = "in no task does it predict both classes of the validation part"
         problems.append((f"F1 of {name} at the best threshold", why))
     return problems

@@ -42,7 +42,7 @@ def measure_tasks(labels, predicted, thresholds):
             "average_precision": measures.average_precision(labels, predicted),
             "f1": measures.f1_score(labels, predicted),
             "f1_best": measures.f1_score(labels, predicted, thresholds),
-            "threshold": thresholds,
+            "decision_threshold": thresholds,
             "balanced_accuracy": measures.balanced_accuracy(labels, predicted),
             "enrichment_1": measures.enrichment_factor(labels, predicted, 0.01),
             "enrichment_5": measures.enrichment_factor(labels, predicted, 0.05),

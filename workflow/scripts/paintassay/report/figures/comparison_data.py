@@ -37,7 +37,7 @@ def assay_names(assays):
     kind = threshold.where(assays["KIND"] == "pchembl", "comments")
     what = assays["DESCRIPTION"].fillna(assays["TARGET_NAME"]).fillna(assays["ASSAY_CHEMBL_ID"])
     names = pd.DataFrame({"assay": what, "source": assays["ASSAY_CHEMBL_ID"] + ", " + kind})
-    return names.set_index(pd.Index(assays["COLUMN"], name="task"))
+    return names.set_index(pd.Index(assays["TASK"], name="task"))
 
 
 def choose_pair(order):

@@ -44,20 +44,20 @@ def fig2_data(tasks, assays, labels, manifest):
     known = tasks.dropna(subset="auc_compounds")
     own = known[known["method"] == known["method"].iloc[0]] if len(known) else known
     own = own[["method", "task", "auc_compounds"]].rename(columns={"auc_compounds": "auc"})
-    own = own.merge(assays, left_on="task", right_on="COLUMN")
+    own = own.merge(assays, left_on="task", right_on="TASK")
     own = own.assign(actives=own["ACTIVES"], inactives=own["INACTIVES"], high=own["auc"] > HIGH)
     smaller = own[["actives", "inactives"]].min(axis=1)
     own["order"] = smaller.where(own["high"], own["auc"])
     own = own.sort_values(["high", "order", "auc"], ascending=False, kind="stable")
     own = own.drop_duplicates("ASSAY_CHEMBL_ID").head(ASSAYS_SHOWN)
     seen = manifest.loc[manifest["labelled"], "inchikey"]
-    labels = labels[labels["column"].isin(own["task"]) & labels["inchikey"].isin(seen)]
-    drawn = [_digest(*row) for row in zip(labels["column"], labels["inchikey"], strict=True)]
+    labels = labels[labels["task"].isin(own["task"]) & labels["inchikey"].isin(seen)]
+    drawn = [_digest(*row) for row in zip(labels["task"], labels["inchikey"], strict=True)]
     labels = labels.assign(drawn=drawn).sort_values("drawn")
-    labels = labels.groupby(["column", "label"]).head(OF_EACH_KIND)
+    labels = labels.groupby(["task", "label"]).head(OF_EACH_KIND)
     kind = labels["label"].map({1: "active", -1: "inactive"})
     own = own.assign(rank=range(len(own))).join(assay_names(assays), on="task")
-    table = labels.assign(kind=kind).merge(own, left_on="column", right_on="task")
+    table = labels.assign(kind=kind).merge(own, on="task")
     table = table.sort_values(["rank", "kind", "drawn"])
     return _with_views(table, manifest)[FIG2.names]
 
@@ -149,7 +149,7 @@ def fig5_data(chosen, scores, labels, assays, manifest):
         As `report.figures.tables.FIG5`, a row a view.
     """
     task = chosen["task"]
-    own = labels[(labels["column"] == task) & labels["inchikey"].isin(manifest["inchikey"])]
+    own = labels[(labels["task"] == task) & labels["inchikey"].isin(manifest["inchikey"])]
     own = own.set_index("inchikey")[["label"]].rename(columns={"label": task})
     picked = pick_examples(scores[0].to_frame(task), own, BEST)
     table = picked.assign(

@@ -64,7 +64,7 @@ def list_assays(tables, methods):
     conflicts = tables["conflicts"]["assay_chembl_id"].value_counts()
     assays = []
     for row in _records(tables["assays"]):
-        task, chembl_id = row["COLUMN"], row["ASSAY_CHEMBL_ID"]
+        task, chembl_id = row["TASK"], row["ASSAY_CHEMBL_ID"]
         own_notes = list(notes.get(task, []))
         if contradicting := int(conflicts.get(chembl_id, 0)):
             own_notes.append(

@@ -217,7 +217,7 @@ def draw_examples(views, shards, labels, predictions, summary):
     if run is None:
         return drawn
     cells = read_parquet(labels, LABELS).to_pandas()
-    matrix = cells.pivot(index="inchikey", columns="column", values="label").fillna(0)
+    matrix = cells.pivot(index="inchikey", columns="task", values="label").fillna(0)
     picked = pick_examples(scores, matrix)
     rows = first_views(manifest, picked["inchikey"])
     if len(rows):
