@@ -2,9 +2,13 @@
 
 Snakemake compares a script's modification time and does not look into the modules it imports.
 Here a script is followed through its syntax tree instead: from its own text to every function,
-class and constant of the local package that it names, and from those to the ones they name.
-Comments, docstrings, layout and modification times do not count, and neither does a function
-that no path leads to.
+class and constant of the local package that it names, and from those to the ones they name,
+through imports of every form. What cannot be followed for sure is refused.
+
+What cannot change a result does not count: layout, comments and docstrings; statements that only
+log or warn; the arguments of `raise` and of `InputError`, and the message of `assert`;
+annotations outside the body of a class, and imports under ``if TYPE_CHECKING``; the modules in
+NOT_IN_A_RESULT; and the value of a module's constant that is annotated with `WorkSize`.
 """
 
 import ast
@@ -13,21 +17,44 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from paintassay.core.files import PathLike
+from paintassay.plan.code_imports import (
+    IMPORTERS,
+    INSTEAD,
+    NOT_IN_A_RESULT,
+    RUN,
+    WHOLE,
+    Target,
+    dotted_name,
+    imported,
+    is_within,
+    loaded,
+    loads_others,
+    module_file,
+    refuse,
+)
+from paintassay.plan.code_scopes import bound_by, bound_names, scoped_parts
+from paintassay.plan.code_text import last, strip
+
+IMPORTS = ast.Import | ast.ImportFrom
+
 
 class Module(NamedTuple):
     """One source file, taken apart.
 
-    `definitions` maps each top-level name to the statements that bind it, `always` holds the
-    statements that run on import and bind nothing, and `imports` maps each local name to what
-    it stands for in the package: (file, name), or (file, None) for a module.
+    `names` are all that it binds; `binders` maps a name to the numbers of the `statements` that
+    bind it, `always` are the numbers of those that bind nothing and run on import, and `imports`
+    maps a name to all it may stand for: (in words, as a Target or None, where that is written).
     """
 
-    definitions: dict
+    statements: list
+    names: set
+    binders: dict
     always: list
     imports: dict
 
 
-def code_digest(script, package):
+def code_digest(script: PathLike, package: PathLike) -> str:
     """Digest a script and everything of a package that it can reach.
 
     Parameters
@@ -45,118 +72,138 @@ def code_digest(script, package):
     Raises
     ------
     ValueError
-        A relative or a star import: what it reaches cannot be told from the text.
+        What some code reaches cannot be told from its text. The message says where.
 
     Notes
     -----
-    In doubt more is taken, never less: a name counts as reached wherever it is written, local
-    variables of that name included, and a module that is handed on as a whole counts whole.
+    In doubt more is taken, never less: a module that is handed on as a value counts whole.
+    A definition is taken to do nothing but to bind its name.
     """
     script, package = Path(script).resolve(), Path(package).resolve()
-    reached = {}
-    todo = [(script, None)]
+    todo = [(Target(script, name), "") for name in (RUN, *_take_apart(script, package).binders)]
+    seen, reached = set(), {}
     while todo:
-        path, name = todo.pop()
-        if (path, name) in reached:
-            continue
-        module = _take_apart(path, package)
-        if name is None:
-            statements = list(module.always)
-            todo += [(path, each) for each in module.definitions]
-        else:
-            statements = module.always + module.definitions.get(name, [])
-        reached[path, name] = "\n".join(ast.unparse(each) for each in statements)
-        for statement in statements:
-            todo += _references(statement, path, module)
-    digest = hashlib.sha256()
-    for (path, name), text in sorted(reached.items(), key=str):
-        place = path.relative_to(package) if path != script else "script"
-        digest.update(f"# {place} {name}\n{text}\n".encode())
-    return digest.hexdigest()[:16]
+        target, where = todo.pop()
+        if target not in seen:
+            seen.add(target)
+            numbers, words, onward = _step(target, where, package)
+            reached.setdefault(target.path, set()).update(numbers, words)
+            todo += onward
+            for number in numbers:
+                todo += _named_by(target.path, number, package)
+    parts = []
+    for path, behind in reached.items():
+        numbers = sorted(part for part in behind if isinstance(part, int))
+        texts = [_text(path, number, package) for number in numbers]
+        words = sorted(part for part in behind if isinstance(part, str))
+        lines = words + (texts if _order_matters(path, package) else sorted(texts))
+        if any(lines):
+            place = "script" if path == script else dotted_name(path, package)
+            parts.append("\n".join([f"# {place}", *filter(None, lines), ""]))
+    return hashlib.sha256("".join(sorted(parts)).encode()).hexdigest()[:16]
+
+
+def _step(target, where, package):
+    """Numbers of the statements behind a target, its imports in words, and where it leads."""
+    path, name, attributes = target
+    module, dotted = _take_apart(path, package), dotted_name(path, package)
+    is_package = path.name == "__init__.py"
+    if is_within(dotted, NOT_IN_A_RESULT, package):
+        return [], [], []
+    if name == RUN:
+        return module.always, [], []
+    onward = [(Target(path, RUN), where)]
+    if name == WHOLE and attributes:
+        onward.append((Target(path, attributes[0], attributes[1:]), where))
+    elif name == WHOLE and is_package:
+        refuse(where, f"package {dotted} is used as a value", "import modules of it instead")
+    elif name == WHOLE:
+        onward += [(Target(path, part), where) for part in module.names]
+    elif name in module.names:
+        imports = module.imports.get(name, [])
+        for _, source, line in imports:
+            if source:
+                # An import that names what is not there is to blame itself.
+                place = where if attributes or source.name == WHOLE else line
+                onward.append((source._replace(attributes=attributes), place))
+        words = [f"{name} = {origin}" for origin, *_ in imports if origin]
+        return module.binders.get(name, []), words, onward
+    elif is_package and (file := module_file(f"{dotted}.{name}", package)):
+        onward.append((Target(file, WHOLE, attributes), where))
+    elif name not in ("__name__", "__file__"):
+        refuse(where, f"{dotted} does not bind {name}", "import it from the module that does")
+    return [], [], onward
 
 
 @cache
 def _take_apart(path, package):
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    _drop_docstrings(tree)
-    definitions, always = {}, []
-    for statement in tree.body:
-        names = _bound_names(statement)
-        for name in names:
-            definitions.setdefault(name, []).append(statement)
-        if not names and not isinstance(statement, ast.Import | ast.ImportFrom):
-            always.append(statement)
-    return Module(definitions, always, _imports(tree, path, package))
+    # What is removed stays bound, so that it is not taken for missing.
+    names = bound_names(tree.body)
+    imports, binders, always = {}, {}, []
+    for node in strip(tree):
+        for name, *source in imported(node, path, package):
+            imports.setdefault(name, []).append(source)
+    for number, statement in enumerate(tree.body):
+        bound = bound_by(statement)
+        for name in bound:
+            binders.setdefault(name, []).append(number)
+        if not bound:
+            always.append(number)
+    return Module(tree.body, names.union(binders, imports), binders, always, imports)
 
 
-def _drop_docstrings(tree):
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            match node.body:
-                case [ast.Expr(ast.Constant(str())), *rest]:
-                    # A body may not be empty, a module may.
-                    node.body = rest if rest or isinstance(node, ast.Module) else [ast.Pass()]
+def _order_matters(path, package):
+    """Whether statements of a module may change what others of it have bound."""
+    module = _take_apart(path, package)
+    repeated = any(len(numbers) > 1 for numbers in module.binders.values())
+    return repeated or any(_text(path, number, package) for number in module.always)
 
 
-def _bound_names(statement):
-    """Names that a top-level definition or assignment binds; none for other statements."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return [statement.name]
-    if isinstance(statement, ast.Assign):
-        targets = statement.targets
-    elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
-        targets = [statement.target]
-    else:
-        return []
-    nodes = [node for target in targets for node in ast.walk(target)]
-    return [node.id for node in nodes if isinstance(node, ast.Name)]
+@cache
+def _text(path, number, package):
+    statement = _take_apart(path, package).statements[number]
+    # An import counts where its name is used.
+    return "" if isinstance(statement, IMPORTS) else ast.unparse(statement)
 
 
-def _imports(tree, path, package):
-    """Map local names to (file, name) of the package, over the whole file."""
-    imports = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            if node.level or any(alias.name == "*" for alias in node.names):
+@cache
+def _named_by(path, number, package):
+    """Targets that a statement names, each with the place where it does."""
+    module, named = _take_apart(path, package), {}
+    todo = [(module.statements[number], frozenset())]
+    while todo:
+        node, hidden = todo.pop()
+        match node:
+            case ast.Constant() | ast.expr_context() | ast.Name(ctx=ast.Store() | ast.Del()):
+                pass
+            case ast.Name() | ast.Attribute():
+                root, *attributes = _chain(node)
+                where, name = f"{path}:{node.lineno}", last(root)
+                if not name:
+                    todo.append((root, hidden))
+                elif name in module.names and name not in hidden:
+                    rest = tuple(attributes) if name in module.imports else ()
+                    named.setdefault(Target(path, name, rest), where)
+                elif name in INSTEAD and name not in hidden:
+                    refuse(where, f"{name} cannot be followed", INSTEAD[name])
+                for word in {name, *attributes}.intersection(IMPORTERS):
+                    refuse(where, f"{word} cannot be followed", INSTEAD[word])
+            case ast.Import() | ast.ImportFrom():
                 where = f"{path}:{node.lineno}"
-                raise ValueError(f"{where}: relative and star imports are not followed")
-            for alias in node.names:
-                whole = _module_file(f"{node.module}.{alias.name}", package)
-                part = _module_file(node.module, package)
-                target = (whole, None) if whole else (part, alias.name)
-                if target[0]:
-                    imports[alias.asname or alias.name] = target
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                file = _module_file(alias.name, package)
-                if file:
-                    imports[alias.asname or alias.name.split(".")[0]] = (file, None)
-    return imports
+                files = [module_file(dotted, package) for dotted in loaded(node, where)]
+                named.update((Target(file, RUN), where) for file in files if file)
+            case ast.Call(function, [name, *_]) if loads_others(function, name, package):
+                todo += [(part, hidden) for part in node.args]
+            case _:
+                todo += scoped_parts(node, hidden)
+    return list(named.items())
 
 
-def _module_file(dotted, package):
-    """File of a dotted module name inside the package, or None."""
-    first, *parts = dotted.split(".")
-    if first != package.name:
-        return None
-    place = package.joinpath(*parts)
-    for candidate in (place.with_suffix(".py"), place / "__init__.py"):
-        if (parts and candidate.is_file()) or candidate == package / "__init__.py":
-            return candidate
-    return None
-
-
-def _references(node, path, module):
-    """(file, name) pairs of the package that a syntax tree names."""
-    match node:
-        case ast.Attribute(ast.Name(name), attribute) if name in module.imports:
-            file, part = module.imports[name]
-            return [(file, attribute if part is None else part)]
-        case ast.Name(name) if name in module.imports:
-            return [module.imports[name]]
-        case ast.Name(name) if name in module.definitions:
-            return [(path, name)]
-    found = []
-    for child in ast.iter_child_nodes(node):
-        found += _references(child, path, module)
-    return found
+def _chain(node):
+    """The expression that a dotted name begins with, and the attributes that follow."""
+    attributes = []
+    while isinstance(node, ast.Attribute):
+        attributes.insert(0, node.attr)
+        node = node.value
+    return [node, *attributes]
