@@ -4,7 +4,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
-.PHONY: install demo test test-long lint bench docs pictures lock clean
+.PHONY: install demo test test-long coverage lint bench docs pictures lock clean
 
 ## install: what the others need, into .venv
 install: .venv/installed
@@ -14,13 +14,20 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
 	@echo "The page to read: results/demo/report/index.html"
 
-## test: all tests
+# Tests that share a fixture of minutes name a group, which one of the two processes runs.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+## test: all quick tests; quicker still after the demo, whose results they take over
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 ## test-long: the tests that take minutes to an hour
 test-long: .venv/installed
 	$(BIN)/python -m pytest -m long
+
+## coverage: how much of the library and the scripts the quick tests run
+coverage: .venv/installed
+	$(PYTEST) --cov --cov-report term
 
 ## lint: style, types, the order of the packages, and Snakemake's own advice
 lint: .venv/installed

@@ -23,7 +23,8 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from paintassay.images.index import BRAY_WAVELENGTHS, index_plate, list_plates  # noqa: E402
+from paintassay.images.index import index_plate, list_plates  # noqa: E402
+from paintassay.images.layouts.bray import BRAY_WAVELENGTHS  # noqa: E402
 
 CHANNELS = list(BRAY_WAVELENGTHS)
 COMPLETE_SITES = 16 * 24 * 6

@@ -1,11 +1,11 @@
-"""How fast networks train out of shards, against batches that lie on the device already.
+"""How fast models train out of shards, against batches that lie on the device already.
 
     python benchmarks/bench_training.py
 
 Absolute times belong to one machine, so each figure is also a ratio to a reference that is
 measured in the same run, by turns. Everything is trained by the library's own loop on views of
 5 x 520 x 696 in the page cache; its time for an epoch is that from the first batch asked for to the
-last step done. With a GPU, batches are those of the paper and each network is also measured
+last step done. With a GPU, batches are those of the paper and each model is also measured
 against the paper's Table 3; without one, batches are small.
 """
 
@@ -29,9 +29,10 @@ from reporting import write_figures
 
 from paintassay.models._registry import build_model
 from paintassay.training import train
-from paintassay.training.batches import feed
+from paintassay.training.batches import read_ahead
 from paintassay.training.gpus import choose_devices, device_name
-from paintassay.training.samples import view_samples
+from paintassay.training.samples import LabelledSamples, view_samples
+from paintassay.training.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = 209
@@ -69,8 +70,8 @@ def settings_of(model, **changes):
     """The configuration's settings of a model, but for these changes."""
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())["models"][model]
     names = ("learning_rate", "momentum", "weight_decay", "batch_size", "epochs")
-    given = {name: config[name] for name in names} | {"threads": THREADS}
-    return train.Settings(**given | changes)
+    settings = {name: config[name] for name in names} | {"threads": THREADS}
+    return Settings(**settings | changes)
 
 
 def repeated(manifest, views):
@@ -79,7 +80,7 @@ def repeated(manifest, views):
 
 
 def epochs(name, settings, manifest, folder, device, state):
-    """Train a network, or go on in `state`; images a second of each epoch so far."""
+    """Train a model, or go on in `state`; images a second of each epoch so far."""
     samples = view_samples(manifest, folder)
     # As full as the paper's matrix: 97.5 % missing.
     labels = np.random.default_rng(3).choice(
@@ -89,14 +90,14 @@ def epochs(name, settings, manifest, folder, device, state):
     few = view_samples(manifest.iloc[:1], folder)
     torch.manual_seed(0)
     model = build_model(name, SHAPE[0], TASKS, *SHAPE[1:])
-    history = train.train(
-        model, samples, few, labels, labels[:1], settings, device, state, fingerprint=""
-    )
+    training, validation = LabelledSamples(samples, labels), LabelledSamples(few, labels[:1])
+    process = train.Process(device, state, fingerprint="")
+    history = train.train(model, training, validation, settings, process)
     return [row["samples"] / row["training_seconds"] for row in history.timing]
 
 
-def resident_feed(manifest, folder, batch_size, device):
-    """Stands in for `training.batches.feed`: one batch that lies on the device, again and again."""
+def resident_batch(manifest, folder, batch_size, device):
+    """Stands in for `read_ahead`: one batch that lies on the device, again and again."""
     samples = view_samples(repeated(manifest, batch_size), folder)
     pixels = np.empty((batch_size, *samples.shape), samples.dtype)
     samples.read(range(batch_size), pixels)
@@ -111,21 +112,21 @@ def resident_feed(manifest, folder, batch_size, device):
 
 def fed_and_resident(manifest, folder, batch_size, steps, device):
     """GapNet's images a second, fed from shards and from a resident batch, epoch by epoch."""
-    sources = feed, resident_feed(manifest, folder, batch_size, device)
+    sources = read_ahead, resident_batch(manifest, folder, batch_size, device)
     settings = settings_of("gapnet", batch_size=batch_size, epochs=2 + 2 * TURNS)
     calls = count()
-    train.feed = lambda *given: sources[next(calls) % 2](*given)
+    train.read_ahead = lambda *arguments: sources[next(calls) % 2](*arguments)
     with tempfile.TemporaryDirectory(dir=folder) as state:
         speeds = epochs(
             "gapnet", settings, repeated(manifest, batch_size * steps), folder, device, state
         )
-    train.feed = feed
+    train.read_ahead = read_ahead
     # The first two warm up.
     return speeds[2::2], speeds[3::2]
 
 
 def reading(manifest, folder, batch_size, device):
-    """Bytes a second through `feed` alone, and in a copy of the same batches out of memory."""
+    """Bytes a second through `read_ahead` alone, and in a copy of the same batches from memory."""
     samples = view_samples(manifest, folder)
     on_gpu = device.type == "cuda"
     source = torch.empty((len(samples), *samples.shape), dtype=torch.uint8)
@@ -134,33 +135,33 @@ def reading(manifest, folder, batch_size, device):
         source = source.pin_memory()
     target = torch.zeros((batch_size, *samples.shape), dtype=torch.uint8, device=device)
 
-    def through_feed(batches):
-        for _ in feed(samples, batches, device, THREADS):
+    def from_shards(batches):
+        for _ in read_ahead(samples, batches, device, THREADS):
             pass
 
-    def copied(batches):
+    def from_memory(batches):
         for number in range(len(batches)):
             first = number * batch_size % (len(source) - batch_size + 1)
             target.copy_(source[first : first + batch_size], non_blocking=True)
 
-    speeds = {through_feed: [], copied: []}
+    speeds = {from_shards: [], from_memory: []}
     for turn in range(1 + TURNS):
         random = np.random.default_rng(turn)
         batches = [random.permutation(len(samples))[:batch_size] for _ in range(READ_BATCHES)]
-        for move, each in speeds.items():
+        for move, of_move in speeds.items():
             began = time.perf_counter()
             move(batches)
             if on_gpu:
                 torch.cuda.synchronize()
-            each.append(READ_BATCHES * target.nbytes / (time.perf_counter() - began))
+            of_move.append(READ_BATCHES * target.nbytes / (time.perf_counter() - began))
     # The first turn warms up.
-    return speeds[through_feed][1:], speeds[copied][1:]
+    return speeds[from_shards][1:], speeds[from_memory][1:]
 
 
 def by_variant(manifest, folder, batch_size, steps, device):
     """GapNet's seconds a step in each round by variant, from a resident batch."""
     seconds = {name: [] for name in VARIANTS}
-    train.feed = resident_feed(manifest, folder, batch_size, device)
+    train.read_ahead = resident_batch(manifest, folder, batch_size, device)
     for _ in range(ROUNDS):
         for name, changes in VARIANTS.items():
             settings = settings_of("gapnet", batch_size=batch_size, epochs=4, **changes)
@@ -169,7 +170,7 @@ def by_variant(manifest, folder, batch_size, steps, device):
                 speeds = epochs("gapnet", settings, rows, folder, device, state)
             # The first warms up, and compiles.
             seconds[name].append(batch_size / statistics.median(speeds[1:]))
-    train.feed = feed
+    train.read_ahead = read_ahead
     return seconds
 
 
@@ -196,8 +197,8 @@ def bench(folder, views, device, models):
     batch, steps = (128, 50) if on_gpu else (8, 2)
     fed, resident = fed_and_resident(manifest, folder, batch, steps, device)
     figures |= {"batch": batch, "fed_per_second": fed, "resident_per_second": resident}
-    through_feed, copied = reading(manifest, folder, 64, device)
-    figures |= {"feed_per_second": through_feed, "copy_per_second": copied}
+    from_shards, from_memory = reading(manifest, folder, 64, device)
+    figures |= {"read_ahead_per_second": from_shards, "copy_per_second": from_memory}
     batch, steps = (128, 20) if on_gpu else (4, 2)
     figures["variant_batch"] = batch
     figures["seconds_a_step"] = by_variant(manifest, folder, batch, steps, device)
@@ -221,7 +222,7 @@ def ratio(values, references):
 def markdown(figures):
     """The figures as tables, the goals beside them."""
     fed, resident = figures["fed_per_second"], figures["resident_per_second"]
-    through_feed, copied = figures["feed_per_second"], figures["copy_per_second"]
+    from_shards, from_memory = figures["read_ahead_per_second"], figures["copy_per_second"]
     seconds = figures["seconds_a_step"]
     lines = [
         f"GapNet, batches of {figures['batch']}:",
@@ -231,16 +232,16 @@ def markdown(figures):
         f"| fed from shards | {statistics.median(fed):.1f} images/s | |",
         f"| one resident batch | {statistics.median(resident):.1f} images/s | |",
         f"| fed / resident | {ratio(fed, resident)} | >= 0.95 |",
-        f"| `feed` alone | {statistics.median(through_feed) / 1e9:.1f} GB/s | |",
-        f"| plain copy of resident batches | {statistics.median(copied) / 1e9:.1f} GB/s | |",
-        f"| `feed` / plain copy | {ratio(through_feed, copied)} | |",
+        f"| `read_ahead` alone | {statistics.median(from_shards) / 1e9:.1f} GB/s | |",
+        f"| plain copy of resident batches | {statistics.median(from_memory) / 1e9:.1f} GB/s | |",
+        f"| `read_ahead` / plain copy | {ratio(from_shards, from_memory)} | |",
         "",
         f"| GapNet, batches of {figures['variant_batch']} | a step | speed / float32 |",
         "| --- | ---: | ---: |",
     ]
-    for name, each in seconds.items():
-        gain = ratio(seconds["float32"], each)
-        lines.append(f"| {name} | {1000 * statistics.median(each):.0f} ms | {gain} |")
+    for name, of_variant in seconds.items():
+        gain = ratio(seconds["float32"], of_variant)
+        lines.append(f"| {name} | {1000 * statistics.median(of_variant):.0f} ms | {gain} |")
     if "epoch_seconds" in figures:
         lines += [
             "",
@@ -249,9 +250,9 @@ def markdown(figures):
         ]
     for model, of_variant in figures.get("epoch_seconds", {}).items():
         paper = PAPER_SECONDS[model]
-        for name, each in of_variant.items():
+        for name, epoch in of_variant.items():
             lines.append(
-                f"| {model} | {name} | {each:.0f} s | {paper:.0f} s | {paper / each:.1f} |"
+                f"| {model} | {name} | {epoch:.0f} s | {paper:.0f} s | {paper / epoch:.1f} |"
             )
     return "\n".join(lines)
 

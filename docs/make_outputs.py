@@ -48,43 +48,47 @@ from paintassay.training.tables import ARCHITECTURES, COSTS, TIMING
 
 INTRODUCTION = """# Outputs
 
-All results lie in the folder that the key `results` names. Tables for programs are Parquet, tables for
-people are CSV. The Parquet files also contain the meaning of each column. `python docs/make_outputs.py`
-makes this page from the schemas in the modules `tables` of `workflow/scripts/paintassay/`.
+All results lie in the folder that the key `results` names. Tables for programs are Parquet, tables
+for people are CSV. The Parquet files also contain the meaning of each column. `python
+docs/make_outputs.py` makes this page from the schemas in the modules `tables` of
+`workflow/scripts/paintassay/`.
 
 Files that are not tables:
 
 - `labels/summary.md`: a summary of the label matrix, to read.
 - `labels/summary.json`: the same for programs, with configuration, versions and checksums.
-- `labels/label_matrix.mtx`: Matrix Market, compounds x tasks, +1 active, -1 inactive. The rows are those of
-  `labels/compounds.csv`, the columns those of `labels/assays.csv`.
-- `labels/data_points_per_assay.svg` and `labels/data_points_per_assay.png`: data points of each task,
-  and their classes (the paper's Figure S4).
-- `labels/pchembl_funnel.json` and `labels/comment_funnel.json`: the activities that each step leaves.
+- `labels/label_matrix.mtx`: Matrix Market, compounds x tasks, +1 active, -1 inactive. The rows are
+  those of `labels/compounds.csv`, the columns those of `labels/assays.csv`.
+- `labels/data_points_per_assay.svg` and `labels/data_points_per_assay.png`: data points of each
+  task, and their classes (the paper's Figure S4).
+- `labels/pchembl_funnel.json` and `labels/comment_funnel.json`: the activities that each step
+  leaves.
 - `images/shards/<plate>.npy`: the views of a plate, uint8, shape (views, channels, height, width);
   see [shards.md](shards.md).
-- `images/pictures/`: heat maps of the quality of each plate, a contact sheet, and one view channel by
-  channel.
+- `images/pictures/`: heat maps of the quality of each plate, a contact sheet, and one view channel
+  by channel.
 - `dataset/features.npy`: profiles, float32, shape (wells, features). The rows are those of
   `dataset/feature_wells.parquet`, the columns those of `dataset/feature_names.txt`.
-- `training/<model>/split_<split>/replicate_<replicate>/`: one training. `weights.safetensors` has the
-  weights of the best epoch, and its metadata say all that is needed to use them. `model_card.md` tells
-  people what the model was trained on, with which settings, and with which result. `metrics.jsonl`
-  has one JSON object an epoch: training_loss, validation_loss, validation_auc, evaluable_tasks.
-- `state/` and `tensorboard/` beside them: where a stopped training continues, and events for TensorBoard
-  (`tensorboard --logdir results/training`). A finished training needs its state only to continue to more
-  epochs; delete it to save space.
+- `training/<model>/split_<split>/replicate_<replicate>/`: one training. `weights.safetensors` has
+  the weights of the best epoch, and its metadata say all that is needed to use them.
+  `model_card.md` tells people what the model was trained on, with which settings, and with which
+  result. `metrics.jsonl` has one JSON object an epoch: training_loss, validation_loss,
+  validation_auc, evaluable_tasks.
+- `state/` and `tensorboard/` beside them: where a stopped training continues, and events for
+  TensorBoard (`tensorboard --logdir results/training`). A finished training needs its state only
+  to continue to more epochs; delete it to save space.
 - `report/index.html`: the page to read, one file, complete without a network.
-- `statistics/figures/`: the paper's figures and some more, each as SVG and PNG, with its data as CSV.
+- `statistics/figures/`: the paper's figures and some more, each as SVG and PNG, with its data as
+  CSV.
 - `statistics/problems.json`: what could not be done in the comparison, and why.
 - `dataset/summary.json`: counts of views, wells and compounds, from all to those with labels.
 - `compounds/summary.json` and `chembl/source.json`: counts, checksums and versions of the inputs.
-- `provenance.json`: the record of the last run: configuration, inputs with their checksums, digests
-  of the code, versions, ChEMBL's release, the machine.
+- `provenance.json`: the record of the last run: configuration, inputs with their checksums,
+  digests of the code, versions, ChEMBL's release, the machine.
 - `ro-crate-metadata.json`: the main files, what they are and what they were made from, as an
   [RO-Crate](https://www.researchobject.org/ro-crate/).
-- `sources/`: published data that the configuration does not replace, as they were fetched. Beside each
-  file, `<file>.json` has its address, size and SHA-256; see [data.md](data.md).
+- `sources/`: published data that the configuration does not replace, as they were fetched. Beside
+  each file, `<file>.json` has its address, size and SHA-256; see [data.md](data.md).
 - `logs/` and `benchmarks/`: the log of every job, and its time and memory.
 """
 

@@ -14,7 +14,7 @@ import pandas as pd
 import psutil
 import torch
 import yaml
-from conftest import WORKFLOW
+from conftest import ROOT, snakemake
 
 from paintassay.training.state import DIGEST_BYTES
 
@@ -65,39 +65,26 @@ def random_moments(random, number, steps, seconds=3.0):
     ]
 
 
-def copy_project(root, folder):
-    """Copy what the workflow needs from one folder to another."""
-    for name in WORKFLOW:
-        # Whole trees, quicker and simpler than by Python; caches do no harm.
-        subprocess.run(["cp", "-r", root / name, folder / name], check=True)
-
-
-def command_of(folder, config, *arguments):
-    """The command that a user would give, and the configuration that it needs, written."""
+def start(folder, config, *arguments):
+    """Start the workflow in a folder, as a user would; what it says goes into ``run.txt`` there."""
     config_file = Path(folder) / "my_config.yaml"
     config_file.write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", Path(folder) / "Snakefile"]
-    return [*command, "--configfile", config_file, "--cores", "2", *arguments]
-
-
-def start(command, folder):
-    """Start a command in a project; its standard error goes into ``run.txt`` there."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
+    command += ["--directory", folder, "--configfile", config_file, "--cores", "2", *arguments]
     with (Path(folder) / "run.txt").open("w") as file:
-        return subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=file, start_new_session=True
-        )
+        return subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
 
 
 def jobs(folder, rule=""):
     """Processes of jobs in a project, also of a Snakemake that is no more."""
-    found = []
+    running = []
     for process in psutil.process_iter(["name", "cmdline"]):
         words = process.info["cmdline"] or [""]
         # Snakemake names its copy of a script so; the shell around it has the name in the midst.
         script = words[-1].endswith(f"{rule}.py") and "/.snakemake/scripts/" in words[-1]
         if script and process.info["name"].startswith("python") and str(folder) in words[-1]:
-            found.append(process)
-    return found
+            running.append(process)
+    return running
 
 
 def kill(process, moment, folder, random):
@@ -159,7 +146,7 @@ def _kill(process):
 
 
 def run_with_kills(folder, config, moments, random, *arguments):
-    """Run a project, kill it at each of these moments, and go on until a run ends well.
+    """Run the workflow, kill it at each of these moments, and go on until a run ends well.
 
     After a kill this does what docs/faults.md tells: unlock the folder where Snakemake
     itself was killed, and give the same command again.
@@ -179,10 +166,9 @@ def run_with_kills(folder, config, moments, random, *arguments):
     list of (Moment, list of str)
         The kills that took place, with the names of the killed.
     """
-    command = command_of(folder, config, *arguments)
     kills = []
     for moment in moments:
-        process = start(command, folder)
+        process = start(folder, config, *arguments)
         names = kill(process, moment, folder, random)
         status = process.wait(timeout=600)
         if names is None:
@@ -193,10 +179,10 @@ def run_with_kills(folder, config, moments, random, *arguments):
             assert status == 1, (folder / "run.txt").read_text()[-3000:]
         else:
             assert status == -signal.SIGKILL
-            unlock = subprocess.run([*command, "--unlock"], cwd=folder, capture_output=True)
+            unlock = snakemake(folder, config, *arguments, "--unlock")
             assert unlock.returncode == 0, unlock.stderr[-3000:]
-    process = start(command, folder)
-    assert process.wait(timeout=1800) == 0, (folder / "run.txt").read_text()[-3000:]
+    last = snakemake(folder, config, *arguments, timeout=1800)
+    assert last.returncode == 0, last.stderr[-3000:]
     assert_all_ended(folder)
     return kills
 
@@ -233,7 +219,7 @@ def rest_of_state(path):
 
 def _plain(value):
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, torch.Tensor):
         return value.dtype, value.shape, value.numpy().tobytes()
     return value
@@ -269,21 +255,21 @@ def rest_of_record(path):
 def rest_of_crate(path):
     """The crate without its date, and without size and checksum of the page."""
     crate = json.loads(path.read_text())
-    entities = {each["@id"]: each for each in crate["@graph"]}
+    entities = {entity["@id"]: entity for entity in crate["@graph"]}
     del entities["./"]["datePublished"]
     del entities["report/index.html"]["sha256"], entities["report/index.html"]["contentSize"]
     return crate
 
 
-NETWORK = "models/*/split_*/replicate_*"
+TRAINING = "training/*/split_*/replicate_*"
 MEASURED = {
     "logs/**/*.log": ("the time of each line", None),
     "benchmarks/**/*.tsv": ("seconds and memory of each job", None),
-    f"{NETWORK}/tensorboard/*": ("times, and the host in the name; a file for each start", None),
-    f"{NETWORK}/timing.csv": ("seconds, memory and device of each epoch", rest_of_timing),
-    f"{NETWORK}/state/state.pt": ("the seconds of each epoch", rest_of_state),
-    "models/costs.csv": ("the same, summarised", rest_of_costs),
-    "report/index.html": ("the same, to read", rest_of_page),
+    f"{TRAINING}/tensorboard/*": ("times, and the host in the name; a file for each start", None),
+    f"{TRAINING}/timing.csv": ("seconds, memory and device of each epoch", rest_of_timing),
+    f"{TRAINING}/state/state.pt": ("the seconds of each epoch", rest_of_state),
+    "training/costs.csv": ("seconds, memory and device of each model", rest_of_costs),
+    "report/index.html": ("tables and drawings of these costs", rest_of_page),
     "provenance.json": ("when and where the run ended", rest_of_record),
     "ro-crate-metadata.json": ("the date, and the checksum of the page", rest_of_crate),
 }
@@ -305,13 +291,13 @@ def differences(one, other):
         How many files were compared in all their bytes.
     """
     files = [
-        {path.relative_to(each) for path in each.rglob("*") if not path.is_dir()}
-        for each in (one, other)
+        {path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir()}
+        for folder in (one, other)
     ]
     measured = {}
-    for each in (one, other):
+    for folder in (one, other):
         for pattern, (_, rest) in MEASURED.items():
-            measured |= {path.relative_to(each): rest for path in each.glob(pattern)}
+            measured |= {path.relative_to(folder): rest for path in folder.glob(pattern)}
     lines = [
         f"{path} is in {one if path in files[0] else other} only"
         for path in files[0] ^ files[1]

@@ -11,6 +11,10 @@ from paintassay.metrics.bootstrap import bootstrap_auc
 from paintassay.metrics.measures import task_auc
 from paintassay.metrics.paired import adjust_pvalues, wilcoxon_pairs
 from paintassay.metrics.roc import compare_rocs
+from paintassay.report.histories import Epoch, TrainingHistory
+from paintassay.report.page.content import PageFacts
+from paintassay.report.page.data import PageTables
+from paintassay.statistics.tables import Problem
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 HOSTILE = "</script><img src=x onerror=\"document.title='hit'\"> & <b>bold</b> {{ 7 * 7 }}"
@@ -18,7 +22,7 @@ WHAT = ["inhibition of tubulin", "agonists of GPR35 in U2OS cells", "cytotoxicit
 
 
 def study(methods=("resnet", "gapnet", "fnn"), tasks=9, compounds=60, replicates=2, seed=7):
-    """Tables and facts as `page_data.page_data` takes them, with a hostile first assay.
+    """Tables and facts as `page_content` takes them, with a hostile first assay.
 
     The last task has no active compound in the test part; the last but one only one.
     """
@@ -78,7 +82,7 @@ def study(methods=("resnet", "gapnet", "fnn"), tasks=9, compounds=60, replicates
         "dataset": {"views": 2000, "views_labelled": 1720, "wells_with_views": 340,
                     "compounds_with_labels_and_views": 300, "views_excluded_by_flag": 0},
         "problems": [] if replicates > 1 else
-            [{"what": "spread over replicates", "why": "each method has one replicate"}],
+            [Problem("spread over replicates", "each method has one replicate")],
         "trainings": [_training(method, replicate, random) for method, replicate in scores
                       if method in METHOD_NAMES],
         "demo": True,
@@ -91,8 +95,8 @@ def study(methods=("resnet", "gapnet", "fnn"), tasks=9, compounds=60, replicates
         for key, values in scores.items()
     }
     return {
-        "tables": tables,
-        "facts": facts,
+        "tables": PageTables(**tables),
+        "facts": PageFacts(**facts),
         "labels": pd.DataFrame(labels, index=keys, columns=names),
         "predictions": predictions,
         "manifest": pd.DataFrame({"inchikey": keys}).assign(
@@ -322,18 +326,18 @@ def _training(method, replicate, random):
     epochs = np.arange(1, 31)
     noise = random.normal(0, 0.012, (2, len(epochs)))
     auc = 0.72 - 0.22 * np.exp(-epochs / 6) + noise[0]
-    return {
-        "method": method, "split": 1, "replicate": replicate,
-        "epochs": [
-            {
-                "epoch": int(epoch), "training_loss": float(0.7 * np.exp(-epoch / 14) + 0.08),
-                "validation_loss": float(0.5 + 0.2 * np.exp(-epoch / 5) + 0.003 * epoch + wobble),
-                "validation_auc": float(value), "evaluable_tasks": 7,
-            }
-            for epoch, value, wobble in zip(epochs, auc, noise[1], strict=True)
-        ],
-        "best_epoch": int(epochs[auc.argmax()]), "seconds": 1234.0,
-    }  # fmt: skip
+    rows = [
+        Epoch(
+            epoch=int(epoch),
+            training_loss=float(0.7 * np.exp(-epoch / 14) + 0.08),
+            validation_loss=float(0.5 + 0.2 * np.exp(-epoch / 5) + 0.003 * epoch + wobble),
+            validation_auc=float(value),
+            evaluable_tasks=7,
+        )
+        for epoch, value, wobble in zip(epochs, auc, noise[1], strict=True)
+    ]
+    best_epoch = int(epochs[auc.argmax()])
+    return TrainingHistory(method, 1, replicate, rows, best_epoch, seconds=1234.0)
 
 
 def _label_summary(assays, compounds):

@@ -13,7 +13,7 @@ from test_samples import make_cells
 from test_views import make_screen
 
 from paintassay.dataset.profiles import standardise_wells
-from paintassay.training.batches import epoch_batches, feed
+from paintassay.training.batches import epoch_batches, read_ahead
 from paintassay.training.samples import Samples, cell_samples, feature_samples, view_samples
 
 COUNTS, SIZES, SEEDS = st.integers(0, 300), st.integers(1, 40), st.integers(0, 2**32)
@@ -70,7 +70,7 @@ def numbers(indices, out):
 
 
 def readers():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("feed")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("read_ahead")]
 
 
 BATCHES = [np.arange(start, start + 7) % 100 for start in range(0, 84, 7)]
@@ -86,7 +86,7 @@ def test_slow_consumer_sees_every_batch_whole_in_few_buffers(threads, depth):
         numbers(indices, out)
 
     got = 0
-    for batch in feed(made_up(watched), BATCHES, "cpu", threads, depth):
+    for batch in read_ahead(made_up(watched), BATCHES, "cpu", threads, depth):
         ahead = min(got + depth, len(BATCHES))
         give_up = time.monotonic() + 10
         while len(started) < ahead and time.monotonic() < give_up:
@@ -109,7 +109,7 @@ def test_order_is_kept_when_a_later_batch_is_read_first():
         if indices[0] == BATCHES[1][0]:
             second_is_read.set()
 
-    got = [batch[0, 0].item() for batch in feed(made_up(second_first), BATCHES, "cpu")]
+    got = [batch[0, 0].item() for batch in read_ahead(made_up(second_first), BATCHES, "cpu")]
     assert got == [batch[0] for batch in BATCHES]
 
 
@@ -119,7 +119,7 @@ def test_error_of_a_reader_reaches_the_consumer_in_its_place():
             raise OSError("the disk is gone")
         numbers(indices, out)
 
-    batches = feed(made_up(fails), BATCHES, "cpu")
+    batches = read_ahead(made_up(fails), BATCHES, "cpu")
     assert [next(batches)[0, 0].item() for _ in range(2)] == [0, 7]
     with pytest.raises(OSError, match="the disk is gone"):
         next(batches)
@@ -134,33 +134,35 @@ def test_leaving_early_stops_the_threads_and_reads_no_more():
         numbers(indices, out)
         assert len(started) == 1 or left.wait(10)
 
-    batches = feed(made_up(waits_after_the_first), BATCHES, "cpu", threads=1, depth=4)
+    batches = read_ahead(made_up(waits_after_the_first), BATCHES, "cpu", threads=1, depth=4)
     next(batches)
     assert readers()
     # Sets off the reader while the main thread waits for it.
     threading.Timer(0.1, left.set).start()
     batches.close()
     assert not readers() and len(started) <= 2
-    for _ in feed(made_up(numbers), BATCHES, "cpu"):
+    for _ in read_ahead(made_up(numbers), BATCHES, "cpu"):
         break
     assert not readers()
 
 
 def test_empty_batches_and_no_batches():
     empty = np.zeros(0, np.int64)
-    sizes = [len(batch) for batch in feed(made_up(numbers), [BATCHES[0], empty, [1, 2]], "cpu")]
+    sizes = [
+        len(batch) for batch in read_ahead(made_up(numbers), [BATCHES[0], empty, [1, 2]], "cpu")
+    ]
     assert sizes == [7, 0, 2]
-    (nothing,) = feed(made_up(numbers), [empty], "cpu")
+    (nothing,) = read_ahead(made_up(numbers), [empty], "cpu")
     assert nothing.shape == (0, 4) and nothing.dtype == torch.float32
-    assert list(feed(made_up(numbers), [], "cpu")) == []
+    assert list(read_ahead(made_up(numbers), [], "cpu")) == []
     with pytest.raises(ValueError, match="a depth of 0"):
-        next(feed(made_up(numbers), BATCHES, "cpu", depth=0))
+        next(read_ahead(made_up(numbers), BATCHES, "cpu", depth=0))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_buffers_wait_for_their_copy_to_the_device():
     got = []
-    for batch in feed(made_up(numbers), BATCHES, "cuda", threads=4, depth=2):
+    for batch in read_ahead(made_up(numbers), BATCHES, "cuda", threads=4, depth=2):
         # Holds the stream up, so that copies start long after they were asked for.
         torch.cuda._sleep(20_000_000)
         got.append(batch)
@@ -170,7 +172,7 @@ def test_buffers_wait_for_their_copy_to_the_device():
 
 
 @pytest.mark.parametrize("kind", ["views", "cells", "features"])
-def test_feed_of_real_samples(tmp_path, kind):
+def test_reading_ahead_of_real_samples(tmp_path, kind):
     manifest, pixels = make_screen(tmp_path, ["P1", "P2"], wells=("A01", "B02", "C03"))
     manifest = manifest.assign(inchikey=None)
     if kind == "views":
@@ -183,6 +185,6 @@ def test_feed_of_real_samples(tmp_path, kind):
         features = np.random.default_rng(1).normal(size=(6, 5)).astype("float32")
         samples, expected = feature_samples(manifest, features, wells), standardise_wells(features)
     batches = [batch for epoch in range(20) for batch in epoch_batches(len(samples), 4, 1, epoch)]
-    for indices, batch in zip(batches, feed(samples, batches, "cpu"), strict=True):
+    for indices, batch in zip(batches, read_ahead(samples, batches, "cpu"), strict=True):
         assert batch.dtype == (torch.float32 if kind == "features" else torch.uint8)
         assert np.array_equal(batch.numpy(), expected[indices])

@@ -129,9 +129,9 @@ def test_changed_file_is_not_glued_to_the_old_one(site, tmp_path, database):
     assert (tmp_path / "c.db").read_bytes() == database
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_part_of_something_else_is_thrown_away(site, tmp_path, database, known):
-    digest = hashlib.sha256(site.changed).hexdigest() if known else "f" * 64
+@pytest.mark.parametrize("same_digest", [True, False])
+def test_part_of_something_else_is_thrown_away(site, tmp_path, database, same_digest):
+    digest = hashlib.sha256(site.changed).hexdigest() if same_digest else "f" * 64
     (tmp_path / "c.db.tar.gz.part").write_bytes(bytes(len(site.changed) + 1))
     (tmp_path / "c.db.tar.gz.part.json").write_text(
         f'{{"url": "{site.url}{FOLDER}/{NAME}", "sha256": "{digest}", '
@@ -139,15 +139,15 @@ def test_part_of_something_else_is_thrown_away(site, tmp_path, database, known):
     )
     retrieve(site, tmp_path / "c.db")
     # A part that is too long is refused with status 416; one of another archive is not offered.
-    assert site.requests == ([f"bytes={len(site.changed) + 1}-", None] if known else [None])
+    assert site.requests == ([f"bytes={len(site.changed) + 1}-", None] if same_digest else [None])
     assert (tmp_path / "c.db").read_bytes() == database
 
 
 def test_wrong_checksum_deletes_the_archive(site, tmp_path):
     site.files[f"{FOLDER}/{NAME}"] = b"x" + site.changed[1:]
-    found = hashlib.sha256(b"x" + site.changed[1:]).hexdigest()
+    digest = hashlib.sha256(b"x" + site.changed[1:]).hexdigest()
     published = hashlib.sha256(site.changed).hexdigest()
-    with pytest.raises(InputError, match=f"(?s){found}.*{published}"):
+    with pytest.raises(InputError, match=f"(?s){digest}.*{published}"):
         retrieve(site, tmp_path / "c.db")
     assert names(tmp_path) == []
 

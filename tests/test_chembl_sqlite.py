@@ -74,8 +74,8 @@ def test_full_key_takes_exactly_the_molecule(dump):
 
 def test_first_block_takes_all_stereo_forms(dump):
     matches, activities = extract(dump, compounds((LEFT, None)), "first_block")
-    found = dict(zip(matches["molecule_inchikey"], matches["matched_by"], strict=True))
-    assert found == {BASE: "first_block", LEFT: "inchikey", RIGHT: "first_block"}
+    rule_of_key = dict(zip(matches["molecule_inchikey"], matches["matched_by"], strict=True))
+    assert rule_of_key == {BASE: "first_block", LEFT: "inchikey", RIGHT: "first_block"}
     assert list(activities["activity_id"]) == [60, 70, 80]
     assert list(activities["potential_duplicate"]) == [False, False, True]
 
@@ -84,8 +84,8 @@ def test_parent_takes_the_family(dump):
     family = {BASE: "parent", SALT: "inchikey", OTHER_SALT: "parent"}
     for library in (compounds((SALT, None)), compounds((SALT, BASE))):
         matches, activities = extract(dump, library, "parent")
-        found = dict(zip(matches["molecule_inchikey"], matches["matched_by"], strict=True))
-        assert found == family
+        rule_of_key = dict(zip(matches["molecule_inchikey"], matches["matched_by"], strict=True))
+        assert rule_of_key == family
         # An empty comment is none at all, but ChEMBL's row with it is still there to be counted.
         assert list(activities["activity_id"]) == [40, 50, 80]
         assert activities["activity_comment"].isna().all()

@@ -144,11 +144,11 @@ def expected(database, match_on):
     return matches, activities.set_column(place, activities.schema.field(place), nothing)
 
 
-def check_same(found, wanted):
-    for found_table, wanted_table in zip(found, wanted, strict=True):
-        assert found_table.schema.equals(wanted_table.schema, check_metadata=True)
-        assert found_table.to_pylist() == wanted_table.to_pylist()
-        assert len(found_table)
+def check_same(tables, expected_tables):
+    for table, expected_table in zip(tables, expected_tables, strict=True):
+        assert table.schema.equals(expected_table.schema, check_metadata=True)
+        assert table.to_pylist() == expected_table.to_pylist()
+        assert len(table)
 
 
 def fetch(stub, match_on="inchikey", compounds=COMPOUNDS, release=37, **options):
@@ -159,11 +159,11 @@ def fetch(stub, match_on="inchikey", compounds=COMPOUNDS, release=37, **options)
 @pytest.mark.parametrize("page_limit", [3, 1000])
 def test_same_tables_as_from_the_dump(database, match_on, page_limit):
     with ChemblStub(database, page_limit=page_limit) as stub:
-        found = fetch(stub, match_on)
-    check_same(found, expected(database, match_on))
-    for name in found[1].column_names:
-        null_count = found[1][name].null_count
-        assert null_count < len(found[1]) or name == "assay_id"
+        tables = fetch(stub, match_on)
+    check_same(tables, expected(database, match_on))
+    for name in tables[1].column_names:
+        null_count = tables[1][name].null_count
+        assert null_count < len(tables[1]) or name == "assay_id"
 
 
 def test_parents_are_matched_with_all_their_forms(database):
@@ -189,9 +189,9 @@ def test_parents_are_matched_with_all_their_forms(database):
 def test_parent_outside_the_library_and_the_hierarchy_is_matched(database):
     compounds = COMPOUNDS[COMPOUNDS["inchikey"] == key("F")].assign(parent_inchikey=None)
     with ChemblStub(database) as stub:
-        found = fetch(stub, "parent", compounds)[0]
-    assert found["molecule_chembl_id"].to_pylist() == ["CHEMBL6", "CHEMBL7"]
-    assert found.equals(extract_activities(database, compounds, "parent", 37)[0])
+        matches = fetch(stub, "parent", compounds)[0]
+    assert matches["molecule_chembl_id"].to_pylist() == ["CHEMBL6", "CHEMBL7"]
+    assert matches.equals(extract_activities(database, compounds, "parent", 37)[0])
 
 
 @pytest.mark.parametrize("after", [0, 1])
@@ -200,18 +200,18 @@ def test_parent_outside_the_library_and_the_hierarchy_is_matched(database):
 def test_failed_answers_change_nothing(database, name, resource, after):
     times = 1 if name == "hang" or resource == "status" else 2
     with ChemblStub(database, [Fault(name, times, resource, after)], page_limit=3) as stub:
-        found = fetch(stub, "parent", timeout_seconds=0.2 if name == "hang" else 10)
+        tables = fetch(stub, "parent", timeout_seconds=0.2 if name == "hang" else 10)
     assert [request.fault for request in stub.requests].count(name) == times
-    check_same(found, expected(database, "parent"))
+    check_same(tables, expected(database, "parent"))
 
 
 @pytest.mark.parametrize("resource", ["molecule", "activity"])
 @pytest.mark.parametrize("name", PAGE_FAULTS)
 def test_wrong_pages_change_nothing(database, name, resource):
     with ChemblStub(database, [Fault(name, 2, resource)], page_limit=3) as stub:
-        found = fetch(stub)
+        tables = fetch(stub)
     assert [request.fault for request in stub.requests].count(name) == 2
-    check_same(found, expected(database, "inchikey"))
+    check_same(tables, expected(database, "inchikey"))
 
 
 @pytest.mark.parametrize("name", PAGE_FAULTS)
@@ -377,8 +377,8 @@ def test_stub_answers_like_the_service(database):
         )
         assert {row["pchembl_value"] for row in strong["activities"]} == {"7.25"}
         # "type" is part of "standard_type", and "value" of "pchembl_value".
-        wanted = {"type", "standard_type", "value", "pchembl_value"}
-        assert set(strong["activities"][0]) == wanted
+        fields = {"type", "standard_type", "value", "pchembl_value"}
+        assert set(strong["activities"][0]) == fields
         last = get("order_by=activity_id&limit=50&offset=140")
         assert [row["activity_id"] for row in last["activities"]] == list(range(991, 1001))
         assert last["page_meta"]["next"] is None

@@ -32,7 +32,7 @@ from paintassay.statistics.tests import INTERVALS, roc_corners, roc_table, wilco
 TASKS = [f"CHEMBL{number}|comment" for number in range(1, 9)]
 COMPOUNDS = 60
 MODELS, SPLITS, REPLICATES = ["poor", "good"], [1, 2], [1, 2]
-PERMUTATIONS, BOOTSTRAP, SEED = 200, 200, 7
+PERMUTATIONS, RESAMPLES, SEED = 200, 200, 7
 SKILL = {"poor": 0.3, "good": 1.5, "tool": 0.8}
 
 
@@ -135,7 +135,7 @@ def study(tmp_path_factory):
             "score_predictions",
             input={**inputs, **own},
             output={"metrics": out / f"{method}.parquet", "excluded": out / f"{method}.csv"},
-            params={"tool": method == "tool", "splits": SPLITS},
+            params={"settings": {"tool": method == "tool", "splits": SPLITS}},
             wildcards={"method": method},
         )
     names = [*MODELS, "tool"]
@@ -153,12 +153,14 @@ def study(tmp_path_factory):
         },
         output={**outputs, "problems": out / "problems.json"},
         params={
-            "models": MODELS,
-            "tools": ["tool"],
-            "splits": SPLITS,
-            "replicates": BOOTSTRAP,
-            "permutations": PERMUTATIONS,
-            "seed": SEED,
+            "settings": {
+                "models": MODELS,
+                "tools": ["tool"],
+                "splits": SPLITS,
+                "resamples": RESAMPLES,
+                "permutations": PERMUTATIONS,
+                "seed": SEED,
+            }
         },
     )
     found = {
@@ -304,7 +306,7 @@ def test_intervals_and_curves_are_those_of_the_median_run(study):
         if method == "tool":
             labels[:, 0] = 0
         for ending, stratified in (("", False), ("_stratified", True)):
-            low, high = bootstrap_auc(labels, scores, BOOTSTRAP, SEED, stratified)
+            low, high = bootstrap_auc(labels, scores, RESAMPLES, SEED, stratified)
             np.testing.assert_array_equal(own[f"low{ending}"], low)
             np.testing.assert_array_equal(own[f"high{ending}"], high)
         curves = study.found["roc_curves"]
@@ -365,7 +367,7 @@ def test_files_are_the_same_bytes_again(study):
             predicted = np.array([method != "tool" or task != TASKS[0] for task in TASKS])
             predictions = Predictions(keys, scores.to_numpy(), predicted)
             parts[method].update(parts_by_run(predictions, labels))
-    again, _ = compare(study.found["metrics"], parts, labels, BOOTSTRAP, PERMUTATIONS, SEED)
+    again, _ = compare(study.found["metrics"], parts, labels, RESAMPLES, PERMUTATIONS, SEED)
     for name in ("tasks", "roc_tests", "roc_curves"):
         path = study.folder / f"{name}.again.parquet"
         write_parquet(again[name], path, comparison_tables.FILES[f"{name}.parquet"])
@@ -538,7 +540,7 @@ def compare_few(runs, labels):
     found, problems = compare(pd.concat(metrics), parts, labels, 100, 100, 1)
     for name, table in found.items():
         tables.conform(table, getattr(comparison_tables, name.upper()))
-    return found, {each["what"]: each["why"] for each in problems}
+    return found, {problem.what: problem.why for problem in problems}
 
 
 def test_one_method_is_measured_and_not_compared():

@@ -19,6 +19,7 @@ from paintassay.report.figures import comparison_data
 from paintassay.report.figures import tables as figure_tables
 from paintassay.report.figures.comparison import draw_distribution, draw_fig4, draw_s1
 from paintassay.report.figures.panels import draw_s2, draw_s3, draw_s6, draw_training_curves
+from paintassay.report.histories import Epoch, TrainingHistory
 
 ROC = ["first", "second", "split", "replicate", "task", "auc_first", "auc_second",
        "area_difference", "pvalue", "benjamini_hochberg"]  # fmt: skip
@@ -102,21 +103,16 @@ def make_study(methods, number, seed=2):
     )
     tests["area_difference"] = tests["auc_first"] - tests["auc_second"]
     tests["benjamini_hochberg"] = 2 * tests["pvalue"]
-    trainings = [
-        {
-            "method": method,
-            "split": 1,
-            "replicate": replicate,
-            "epochs": [
-                {
-                    "epoch": epoch,
-                    "training_loss": 1 / epoch,
-                    "validation_loss": 1 / epoch + 0.1,
-                    "validation_auc": float(random.uniform(0.4, 0.9)),
-                }
+    histories = [
+        TrainingHistory(
+            method,
+            1,
+            replicate,
+            [
+                Epoch(epoch, 1 / epoch, 1 / epoch + 0.1, float(random.uniform(0.4, 0.9)), number)
                 for epoch in range(1, 21)
             ],
-        }
+        )
         for method in methods
         for replicate in (1, 2)
     ]
@@ -127,7 +123,7 @@ def make_study(methods, number, seed=2):
         "s2": comparison_data.relation_data(predictability, means),
         "s3": comparison_data.relation_data(predictability, means),
         "s6": comparison_data.s6_data(means),
-        "training_curves": comparison_data.training_data(trainings, methods),
+        "training_curves": comparison_data.training_data(histories, methods),
     }
 
 
@@ -310,18 +306,18 @@ def test_intervals_are_sorted_by_the_best_method():
 def test_the_kept_epoch_is_the_first_of_the_best():
     def training(method, losses, areas):
         epochs = [
-            {"epoch": place, "training_loss": 1.0, "validation_loss": loss, "validation_auc": auc}
+            Epoch(place, 1.0, loss, auc, evaluable_tasks=7)
             for place, (loss, auc) in enumerate(zip(losses, areas, strict=True), start=1)
         ]
-        return {"method": method, "split": 1, "replicate": 1, "epochs": epochs}
+        return TrainingHistory(method, 1, 1, epochs)
 
-    trainings = [
+    histories = [
         training("fnn", [0.1, 0.5, 0.3], [0.6, 0.8, 0.8]),
         # Without any AUC the loss decides.
         training("gapnet", [0.4, 0.2, 0.2], [None] * 3),
         training("mcnn", [], []),
     ]
-    data = comparison_data.training_data(trainings, ["gapnet", "mcnn", "fnn"])
+    data = comparison_data.training_data(histories, ["gapnet", "mcnn", "fnn"])
     conform(data, figure_tables.TRAINING_CURVES)
     assert list(data["method"]) == ["gapnet"] * 3 + ["fnn"] * 3
     assert data.loc[data["kept"], "epoch"].tolist() == [2, 2]

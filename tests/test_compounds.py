@@ -83,10 +83,10 @@ def test_keys_and_parents(smiles, inchikey, parent):
 )
 def test_every_failure_has_its_reason(smiles, problem, detail):
     good = "CC(=O)Oc1ccccc1C(O)=O"
-    found = standardise_structures([good, smiles, good])
-    assert list(found["inchikey"].fillna("")) == [ASPIRIN, "", ASPIRIN]
-    assert found["problem"][1] == problem
-    assert detail is None or detail in found["detail"][1]
+    structures = standardise_structures([good, smiles, good])
+    assert list(structures["inchikey"].fillna("")) == [ASPIRIN, "", ASPIRIN]
+    assert structures["problem"][1] == problem
+    assert detail is None or detail in structures["detail"][1]
 
 
 def test_given_keys_are_checked_by_form_and_against_the_smiles():
@@ -106,9 +106,9 @@ def test_given_keys_are_checked_by_form_and_against_the_smiles():
     rows, problems = assign(library)
     keys = [ASPIRIN, ASPIRIN, ASPIRIN, D_ALANINE, ASPIRIN, "", ASPIRIN, CAFFEINE, ASPIRIN, ""]
     assert list(rows["inchikey"].fillna("")) == keys
-    found = problems[["compound_id", "problem", "outcome"]].values.tolist()
+    outcomes = problems[["compound_id", "problem", "outcome"]].values.tolist()
     near = "SMILES and InChIKey differ in stereo, charge or salt"
-    assert found == [
+    assert outcomes == [
         ["malformed", "InChIKey malformed", "kept"],
         ["not standard", "InChIKey malformed", "kept"],
         ["stereo", near, "kept"],

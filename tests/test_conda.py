@@ -4,6 +4,7 @@ The stand-in (stand_in/bin/conda) makes a virtual environment of what an environ
 So these tests show that every rule finds in its environment what it imports, and that Snakemake
 makes, activates and keeps the environments. They do not show what conda-forge has.
 
+What installs packages takes minutes and an index of packages: `pytest -m long` does it. There
 Snakemake runs in an environment of its own, with nothing beside it: it appends its own packages
 to the search path of a script, so that what an environment lacks would be found there.
 """
@@ -16,18 +17,15 @@ import sys
 
 import pytest
 import yaml
-from conftest import DEMO, QUICK_DEMO, ROOT, WORKFLOW, snakemake
+from conftest import DEMO, QUICK_DEMO, ROOT, SCRIPTS, copy_workflow, snakemake
 from faults import differences
-from test_environments import LOCKED, RULES, SCRIPTS, imported
+from test_environments import LOCKED, imported
 
 STAND_IN = ROOT / "tests" / "stand_in" / "bin"
-LABELS = ["chem", "chembl", "labels"]  # the environments of the target labels
-OTHERS = ["images", "report", "stats", "torch"]
+LABELS = ["chembl", "compounds", "demo", "labels"]  # the environments of the target labels
+OTHERS = ["dataset", "images", "predictions", "report", "statistics", "training"]
+PYTHON = "python ={}.{}".format(*sys.version_info)  # the stand-in has no other
 CREATION = r"env create --quiet --no-default-packages --file {0}\.yaml --prefix {0}"
-
-pytestmark = pytest.mark.skipif(
-    sys.version_info[:2] != (3, 11), reason="the environments are of Python 3.11"
-)
 
 
 class CondaUser:
@@ -69,8 +67,8 @@ class CondaUser:
 
     def environment(self, stage):
         """Folder of the environment that was made for a stage."""
-        wanted = (ROOT / "envs" / f"{stage}.yaml").read_text()
-        copies = [path for path in self.environments.glob("*.yaml") if path.read_text() == wanted]
+        text = (ROOT / "envs" / f"{stage}.yaml").read_text()
+        copies = [path for path in self.environments.glob("*.yaml") if path.read_text() == text]
         assert len(copies) == 1, stage
         return copies[0].with_suffix("")
 
@@ -94,6 +92,8 @@ def creations(calls):
 
 @pytest.fixture(scope="session")
 def conda_user(tmp_path_factory):
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("the environments are of Python 3.11")
     folder = tmp_path_factory.mktemp("conda")
     yield CondaUser(folder)
     # Gigabytes, which pytest would keep for three sessions.
@@ -130,14 +130,14 @@ def test_stand_in_refuses_what_it_does_not_know(arguments):
 @pytest.mark.parametrize(
     ("dependency", "message"),
     [
-        ("python =3.10", "asks for Python 3.10, but this is Python 3.11"),
+        ("python =3.1", f"asks for Python 3.1, but this is Python {PYTHON.partition('=')[2]}"),
         ("no_such_package =1.0", "no_such_package: is not in tests/packages.yaml"),
         ("numpy", "'numpy': is not a package and its version"),
-        ("numpy =999.0", "numpy==999.0"),
+        pytest.param("numpy =999.0", "numpy==999.0", marks=pytest.mark.long),
     ],
 )
 def test_stand_in_makes_no_other_environment(tmp_path, dependency, message):
-    dependencies = ["python =3.11"] if "python" not in dependency else []
+    dependencies = [PYTHON] if "python" not in dependency else []
     file = tmp_path / "environment.yaml"
     file.write_text(yaml.safe_dump({"dependencies": [*dependencies, dependency]}))
     run = conda("env", "create", "--file", file, "--prefix", tmp_path / "environment")
@@ -145,15 +145,64 @@ def test_stand_in_makes_no_other_environment(tmp_path, dependency, message):
     assert message in run.stderr
 
 
+# Snakemake and the environments, without a package
+
+
+@pytest.fixture
+def calls(tmp_path, monkeypatch):
+    """The file of the calls of the stand-in, which Snakemake takes for conda."""
+    monkeypatch.setenv("PATH", os.pathsep.join([str(STAND_IN), os.environ["PATH"]]))
+    monkeypatch.setenv("STAND_IN_CONDA_CALLS", str(tmp_path / "calls"))
+    return tmp_path / "calls"
+
+
+EMPTY = """
+rule prefix:
+    output:
+        "prefix.txt",
+    conda:
+        "empty.yaml"
+    shell:
+        "python -c 'import sys; print(sys.prefix)' > {output}"
+"""
+
+
+def test_environment_is_made_once_and_active_in_its_job(calls, tmp_path):
+    (tmp_path / "Snakefile").write_text(EMPTY)
+    (tmp_path / "empty.yaml").write_text(yaml.safe_dump({"dependencies": [PYTHON]}))
+    first = snakemake(tmp_path, {}, "--sdm", "conda", root=tmp_path)
+    assert first.returncode == 0, first.stderr[-3000:]
+    [made] = creations(calls.read_text().splitlines())
+    assert made.startswith(str(tmp_path / ".snakemake" / "conda"))
+    assert (tmp_path / "prefix.txt").read_text() == f"{made}\n"
+    (tmp_path / "prefix.txt").unlink()
+    calls.unlink()
+    # The older option takes the same one.
+    again = snakemake(tmp_path, {}, "--use-conda", root=tmp_path)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert creations(calls.read_text().splitlines()) == []
+    assert (tmp_path / "prefix.txt").read_text() == f"{made}\n"
+
+
+def test_the_demo_needs_every_environment(calls, tmp_path):
+    listed = snakemake(tmp_path, DEMO, "--sdm", "conda", "--list-conda-envs")
+    assert listed.returncode == 0, listed.stderr[-3000:]
+    names = set(re.findall(r"^\S*/envs/(\w+)\.yaml\t", listed.stdout, re.M))
+    assert names == {*LABELS, *OTHERS} == {path.stem for path in (ROOT / "envs").glob("*.yaml")}
+    assert creations(calls.read_text().splitlines()) == []
+
+
 # The target labels
 
 
+@pytest.mark.long
 def test_each_environment_is_made_once(conda_user, labels_run):
     _, calls = labels_run
     made = creations(calls)
     assert sorted(made) == sorted(str(conda_user.environment(stage)) for stage in LABELS)
 
 
+@pytest.mark.long
 def test_labels_are_those_of_a_run_without_conda(labels_run, tmp_path):
     folder, _ = labels_run
     run = snakemake(tmp_path, QUICK_DEMO, "labels")
@@ -163,6 +212,7 @@ def test_labels_are_those_of_a_run_without_conda(labels_run, tmp_path):
     assert compared > 20
 
 
+@pytest.mark.long
 def test_the_newer_option_takes_the_same_environments(conda_user, labels_run):
     folder, _ = labels_run
     run, calls = conda_user.snakemake(folder, QUICK_DEMO, "labels", "--sdm", "conda")
@@ -177,12 +227,11 @@ def test_the_newer_option_takes_the_same_environments(conda_user, labels_run):
     assert creations(calls) == []
 
 
+@pytest.mark.long
 def test_a_package_that_an_environment_lacks_fails_its_rule(conda_user, labels_run, tmp_path):
     """And a changed environment reruns its rules."""
     folder, _ = labels_run
-    for name in WORKFLOW:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
+    copy_workflow(tmp_path)
     file = tmp_path / "envs" / "labels.yaml"
     file.write_text(re.sub(r"  - scipy =.*\n", "", file.read_text()))
     run, calls = conda_user.snakemake(folder, QUICK_DEMO, "labels", "--use-conda", root=tmp_path)
@@ -192,31 +241,28 @@ def test_a_package_that_an_environment_lacks_fails_its_rule(conda_user, labels_r
     assert len(creations(calls)) == 1
 
 
-@pytest.mark.parametrize(
-    "stage", [*LABELS, *(pytest.param(stage, marks=pytest.mark.long) for stage in OTHERS)]
-)
-def test_environment_alone_has_what_its_rules_import(conda_user, labels_run, tmp_path, stage):
+@pytest.mark.long
+@pytest.mark.parametrize("stage", [*LABELS, *OTHERS])
+def test_environment_alone_has_what_its_rules_import(
+    conda_user, labels_run, rules, tmp_path, stage
+):
     if stage in OTHERS:
         run, _ = conda_user.snakemake(
             tmp_path, QUICK_DEMO, "--use-conda", "--conda-create-envs-only", timeout=1800
         )
         assert run.returncode == 0, run.stderr[-6000:]
     names = set()
-    for rule, body in RULES.items():
-        if f"../../envs/{stage}.yaml" in body:
-            script = SCRIPTS / f"{rule}.py"
+    for name, rule in rules.items():
+        if rule["environment"] == f"../../envs/{stage}.yaml":
+            script = SCRIPTS / f"{name}.py"
             names |= imported(script, set())
-            names |= set(re.findall(r"^from (paintassay\.\w+) import", script.read_text(), re.M))
+            names |= set(re.findall(r"^from (paintassay[\w.]*) import", script.read_text(), re.M))
     assert len(names) > 2
     # Isolated: neither Snakemake's packages nor those of the tests are at hand.
     program = f"import sys; sys.path.append({str(SCRIPTS)!r}); import {', '.join(sorted(names))}"
     python = conda_user.environment(stage) / "bin" / "python"
     run = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-
-
-def test_all_environments_are_tested():
-    assert {path.stem for path in (ROOT / "envs").glob("*.yaml")} == {*LABELS, *OTHERS}
 
 
 # The whole workflow

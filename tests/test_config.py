@@ -75,7 +75,7 @@ def test_defaults_are_the_paper():
     assert {block["epochs"] for block in models.values()} == {100}
     assert models["sccnn"]["share"] == 0.2
     assert DEFAULT["comparison"]["predictions"] == {}
-    assert DEFAULT["comparison"]["replicates"] == 1000
+    assert DEFAULT["comparison"]["resamples"] == 1000
 
 
 @pytest.mark.parametrize("release", [37, "37", "24_1", "ChEMBL_37"])

@@ -7,7 +7,12 @@ from torch import nn
 
 from paintassay.core.tables import conform
 from paintassay.models._registry import build_model
-from paintassay.training.description import cost_table, count_macs, count_parameters
+from paintassay.training.description import (
+    TrainingCost,
+    cost_table,
+    count_macs,
+    count_parameters,
+)
 from paintassay.training.tables import COSTS
 
 
@@ -41,7 +46,7 @@ def test_counting_leaves_the_model_alone():
         assert torch.equal(tensor, before[name][1])
 
 
-def job(model, training_seconds, samples=100, memory=None, device="cpu", first_epoch=1):
+def cost_of(model, training_seconds, samples=100, memory=None, device="cpu", first_epoch=1):
     epochs = len(training_seconds)
     timing = pd.DataFrame(
         {
@@ -53,16 +58,16 @@ def job(model, training_seconds, samples=100, memory=None, device="cpu", first_e
             "device": device,
         }
     )
-    return {"model": model, "parameters": 10, "gmacs": 0.5, "timing": timing}
+    return TrainingCost(model, parameters=10, gmacs=0.5, timing=timing)
 
 
 def test_costs_are_medians_without_the_first_epoch():
-    jobs = [
-        job("mcnn", [90.0, 2.0, 4.0], memory=[100.0, 300.0, 200.0], device="NVIDIA H100"),
-        job("fnn", [8.0], samples=16),
-        job("mcnn", [80.0, 10.0], samples=50, memory=[700.0, 10.0], device="NVIDIA A100"),
+    costs = [
+        cost_of("mcnn", [90.0, 2.0, 4.0], memory=[100.0, 300.0, 200.0], device="NVIDIA H100"),
+        cost_of("fnn", [8.0], samples=16),
+        cost_of("mcnn", [80.0, 10.0], samples=50, memory=[700.0, 10.0], device="NVIDIA A100"),
     ]
-    table = cost_table(jobs)
+    table = cost_table(costs)
     assert table.to_dict("records")[0] == {
         "model": "mcnn",
         "parameters": 10,
@@ -80,7 +85,7 @@ def test_costs_are_medians_without_the_first_epoch():
 
 
 def test_a_model_that_was_not_trained_has_no_times():
-    (row,) = conform(cost_table([job("gapnet", [])]), COSTS).to_pylist()
+    (row,) = conform(cost_table([cost_of("gapnet", [])]), COSTS).to_pylist()
     assert (row["model"], row["parameters"]) == ("gapnet", 10)
     measured = ("seconds_per_epoch", "samples_per_second", "peak_memory_mb", "device")
     assert [row[name] for name in measured] == [None] * 4

@@ -1,4 +1,4 @@
-"""The data set of views: joins against plain Python, nothing lost, and the account of it."""
+"""The data set of views: joins against plain Python, nothing lost, and its summary."""
 
 import random
 import time
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from paintassay.core import tables
-from paintassay.dataset.manifest import account, build_views, remove_flagged
+from paintassay.dataset.manifest import build_views, remove_flagged, summarise_dataset
 from paintassay.dataset.splits import make_splits
 from paintassay.dataset.tables import (
     COMPOUNDS_WITHOUT_IMAGES,
@@ -92,10 +92,12 @@ def test_every_view_gets_what_a_look_up_by_hand_gives(screen):
             assert row[f"split_{split}"] == (part_of[row["inchikey"], split] if labelled else None)
 
 
-def test_account_against_counts_by_hand(screen):
+def test_summary_against_counts_by_hand(screen):
     views, wells, splits, label_keys, compounds = screen
     found = build_views(views, wells, splits, label_keys)
-    counts, no_images, no_labels, parts = account(found, wells, compounds, splits, label_keys)
+    counts, no_images, no_labels, parts = summarise_dataset(
+        found, wells, compounds, splits, label_keys
+    )
     for table, schema in (
         (no_images, COMPOUNDS_WITHOUT_IMAGES),
         (no_labels, IMAGES_WITHOUT_LABELS),
@@ -157,7 +159,7 @@ def test_reasons_for_compounds_without_images(screen):
     splits = make_splits(pd.DataFrame({"inchikey": keys}), "inchikey", seed=0)
     views = build_views(manifest([("1", "A02", 1), ("1", "A03", 1)]), wells, splits, keys)
     assert list(views["labelled"]) == [False, True]
-    _, no_images, _, _ = account(views, wells, compounds, splits, keys)
+    _, no_images, _, _ = summarise_dataset(views, wells, compounds, splits, keys)
     assert no_images.values.tolist() == [
         [key_of(1), "c1;twin", 1, "no view of its wells"],
         [key_of(2), "c2;twin", 0, "only as a control"],
@@ -193,7 +195,9 @@ def test_empty_inputs_give_empty_tables(screen):
     views, wells, splits, label_keys, compounds = screen
     found = build_views(views.head(0), wells, splits, label_keys)
     tables.conform(found, dataset_schema(views_schema(CHANNELS), 3))
-    counts, no_images, no_labels, parts = account(found, wells, compounds, splits, label_keys)
+    counts, no_images, no_labels, parts = summarise_dataset(
+        found, wells, compounds, splits, label_keys
+    )
     assert counts["compounds_with_labels_without_views"] == len(no_images) == len(label_keys)
     assert len(no_labels) == 0
     assert parts["views"].sum() == 0
@@ -222,7 +226,7 @@ def test_the_study_s_size_takes_seconds():
     splits = make_splits(compounds.head(10_000), "inchikey", seed=1)
     start = time.perf_counter()
     found = build_views(views, wells, splits, splits["inchikey"].unique())
-    counts, *_ = account(found, wells, compounds, splits, splits["inchikey"].unique())
+    counts, *_ = summarise_dataset(found, wells, compounds, splits, splits["inchikey"].unique())
     assert time.perf_counter() - start < 20
     assert len(found) == 935_424
     assert counts["views_labelled"] == (number < 10_000).sum() * sites

@@ -10,7 +10,8 @@ import pytest
 from rdkit import Chem, rdBase
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
-from paintassay.demo.chembl import COMMENT_ASSAYS, VALUE_ASSAYS, demo_chembl_tables
+from paintassay.demo.assays import COMMENT_ASSAYS, VALUE_ASSAYS
+from paintassay.demo.chembl import demo_chembl_tables
 from paintassay.demo.chembl_database import create_database
 from paintassay.demo.library import REPEATED_DRUGS, UNREADABLE, demo_library
 

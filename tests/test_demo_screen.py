@@ -12,8 +12,9 @@ import tifffile
 from conftest import ROOT
 from scipy.stats import rankdata
 
-from paintassay.demo.cells import CHANNELS, draw_view, phenotype_of
+from paintassay.demo.cells import CHANNELS, draw_view
 from paintassay.demo.library import demo_library
+from paintassay.demo.phenotypes import phenotype_of
 from paintassay.demo.plates import encode_tiff, plate_layout, write_plate_maps
 from paintassay.demo.screen import plan_faults, write_plate
 from paintassay.images.plate_maps import read_plate_maps

@@ -13,7 +13,7 @@ import torch
 
 from paintassay.core.errors import InputError
 from paintassay.training import gpus
-from paintassay.training.gpus import autocast, choose_devices, claim
+from paintassay.training.gpus import autocast, choose_devices, claim_gpus
 from paintassay.training.standardise import standardise_pixels
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
@@ -21,23 +21,23 @@ CPU = torch.device("cpu")
 
 HOLD = """
 import logging, sys
-from paintassay import devices
+from paintassay.training import gpus
 logging.basicConfig(stream=sys.stdout, level="INFO", format="%(message)s")
-devices.WAIT_SECONDS = 0.05
+gpus.WAIT_SECONDS = 0.05
 number, folder, names = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
-print(*devices.claim(names, number, folder), flush=True)
+print(*gpus.claim_gpus(names, number, folder), flush=True)
 sys.stdin.read()
 """
 
 # Processes that each say what they have, hold it for a moment, and are killed without letting go.
 TAKE_TURNS = """
 import os, sys, time
-from paintassay import devices
-devices.WAIT_SECONDS = 0.02
+from paintassay.training import gpus
+gpus.WAIT_SECONDS = 0.02
 numbers, folder, names = sys.argv[1].split(","), sys.argv[2], sys.argv[3:]
 for number in numbers:
     if os.fork() == 0:
-        claimed = devices.claim(names, int(number), folder)
+        claimed = gpus.claim_gpus(names, int(number), folder)
         record = os.open(folder + "/record", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         for word in "takes", "leaves":
             os.write(record, "".join(f"{word} {name}\\n" for name in claimed).encode())
@@ -125,9 +125,9 @@ def process():
         return running[-1]
 
     yield start
-    for each in running:
-        each.kill()
-        each.communicate()
+    for process in running:
+        process.kill()
+        process.communicate()
 
 
 def test_gpus_are_those_that_no_other_process_has(two_gpus, process):
@@ -163,7 +163,7 @@ def test_all_or_none_and_a_kill_frees(process, tmp_path, caplog, monkeypatch):
     caplog.set_level("INFO")
     greedy.kill()
     greedy.wait()
-    assert claim(["a", "b"], 1, tmp_path) == ["a"]
+    assert claim_gpus(["a", "b"], 1, tmp_path) == ["a"]
     assert len(slept) == 1 and gpus.WAIT_SECONDS / 2 <= slept[0] <= gpus.WAIT_SECONDS * 1.5
     assert caplog.text.count("waiting for 1 of 2 devices") == 1
 

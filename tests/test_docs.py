@@ -2,12 +2,13 @@
 
 import re
 import runpy
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from conftest import ROOT
-from test_environments import RULES
+from test_environments import SCRIPT_NAMES
 
 MAKE_OUTPUTS = runpy.run_path(str(ROOT / "docs" / "make_outputs.py"))
 
@@ -28,32 +29,32 @@ def test_outputs_of_the_demo_have_the_documented_columns(demo):
     for name, schema in MAKE_OUTPUTS["TABLES"].items():
         path = re.sub(r"<(\w+)>", lambda match: examples[match[1]], name)
         if schema.names[-1] == MAKE_OUTPUTS["TASK"]:
-            each = schema.field(len(schema) - 1)
-            schema = pa.schema([*list(schema)[:-1], *(each.with_name(task) for task in tasks)])
+            field = schema.field(len(schema) - 1)
+            schema = pa.schema([*list(schema)[:-1], *(field.with_name(task) for task in tasks)])
         if path.endswith(".csv"):
             assert list(pd.read_csv(demo / path, nrows=0).columns) == schema.names, path
         else:
-            found = pq.read_schema(demo / path)
-            assert found.names == schema.names, path
+            written = pq.read_schema(demo / path)
+            assert written.names == schema.names, path
             for field in schema:
-                assert found.field(field.name).type == field.type, path
-                assert found.field(field.name).metadata[b"description"]
+                assert written.field(field.name).type == field.type, path
+                assert written.field(field.name).metadata[b"description"]
 
 
 def test_every_output_is_documented(demo):
     text = (ROOT / "docs" / "outputs.md").read_text()
-    folders = ("compounds", "chembl", "labels", "images", "dataset", "models", "predictions")
+    folders = ("compounds", "chembl", "labels", "images", "dataset", "training", "predictions")
     folders += ("statistics", "report")
     files = {path.relative_to(demo) for name in folders for path in (demo / name).rglob("*.*")}
     for path in files:
         documented = re.sub(r"DEMO\d", "<plate>", str(path))
         documented = re.sub(r"(split|replicate)_\d", r"\1_<\1>", documented)
-        documented = re.sub(r"^(models|predictions)/\w+/", r"\1/<model>/", documented)
+        documented = re.sub(r"^(training|predictions)/\w+/", r"\1/<model>/", documented)
         documented = re.sub(r"^statistics/methods/\w+/", "statistics/methods/<method>/", documented)
         # A figure's pictures are explained with the table they are drawn from.
         documented = re.sub(r"(/figures/\w+)\.(svg|png)$", r"\1.csv", documented)
-        # Card and metrics are explained beside the weights of the same folder.
-        short = f"`{path.name}`" in text and path.suffix in (".md", ".jsonl")
+        # The files of a training are explained by their names, under their folder.
+        short = f"`{path.name}`" in text and f"`{Path(documented).parent}/`" in text
         folder = path.parent.name in ("pictures", "state", "tensorboard")
         assert f"`{documented}`" in text or short or folder, path
 
@@ -64,8 +65,8 @@ def test_picture_of_the_rules_has_them_all():
     drawn = set(re.findall(r"<title>(\w+)</title>", picture))
     # Other sources of data; what is asked for by name; what has nothing before it in the graph.
     absent = {"fetch_activities", "join_activities", "check_shards", "list_plates"}
-    absent |= {rule for rule in RULES if rule.startswith("retrieve_")}
-    assert set(RULES) - absent == drawn & set(RULES)
+    absent |= {name for name in SCRIPT_NAMES if name.startswith("retrieve_")}
+    assert set(SCRIPT_NAMES) - absent == drawn & set(SCRIPT_NAMES)
 
 
 def test_links_between_pages_lead_somewhere():

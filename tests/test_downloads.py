@@ -20,7 +20,7 @@ from download_stub import running_site
 from paintassay.chembl import downloads
 from paintassay.chembl.downloads import download, download_all, fetched, read_checksums
 from paintassay.core.errors import InputError
-from paintassay.images.index import BRAY_WAVELENGTHS
+from paintassay.images.layouts.bray import BRAY_WAVELENGTHS
 from paintassay.plan.sources import COLUMNS, read_plates, read_sources
 
 RESOURCES = ROOT / "workflow" / "resources"
@@ -170,7 +170,7 @@ def test_checksums_of_plate_maps_are_those_of_the_files(shared_data):
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert set(sums) == files
     size = sum((folder / name).stat().st_size for name in files)
-    assert read_sources(RESOURCES / "data_sources.csv")["plate_maps"]["bytes"] == size
+    assert read_sources(RESOURCES / "data_sources.csv")["plate_maps"].bytes == size
 
 
 def test_published_plates_are_those_with_images_and_a_map(shared_data):
@@ -189,23 +189,23 @@ def test_sources_name_their_rules_licence_and_basis():
     sources = read_sources(RESOURCES / "data_sources.csv")
     rules = {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
     for name, source in sources.items():
-        assert set(source["used_by"].split()) <= rules, name
-        assert source["basis"] and source["cite"] and source["size"] and source["checksum"], name
-        assert source["bytes"] or not source["used_by"], name
+        assert set(source.used_by.split()) <= rules, name
+        assert source.basis and source.cite and source.size and source.checksum, name
+        assert source.bytes or not source.used_by, name
         # What is not published is not made up.
-        assert bool(source["sha256"]) == (name == "chembl"), name
-        assert re.fullmatch(r"([0-9a-f]{64})?", source["sha256"]), name
+        assert bool(source.sha256) == (name == "chembl"), name
+        assert re.fullmatch(r"([0-9a-f]{64})?", source.sha256), name
 
 
 def test_page_of_the_data_shows_every_source():
     page = (ROOT / "docs" / "data.md").read_text()
     for name, source in read_sources(RESOURCES / "data_sources.csv").items():
-        size = f"{source['bytes']:,} bytes; " if source["bytes"] else ""
+        size = f"{source.bytes:,} bytes; " if source.bytes else ""
         rows = [
-            f"| `{name}` | {source['what']} | {source['version']} | {source['licence']} |",
-            f"- `{name}`: `{source['url']}`. Size: {size}{source['size']}. "
-            f"Checksum: {source['checksum']}. Known from: {source['basis']}. "
-            f"Cite: {source['cite']}.",
+            f"| `{name}` | {source.what} | {source.version} | {source.licence} |",
+            f"- `{name}`: `{source.url}`. Size: {size}{source.size}. "
+            f"Checksum: {source.checksum}. Known from: {source.basis}. "
+            f"Cite: {source.cite}.",
         ]
         for row in rows:
             assert row in page, row
@@ -239,7 +239,7 @@ def stub_project(site, tmp_path):
     table = project / "workflow" / "resources" / "data_sources.csv"
     text = table.read_text()
     for name, path in (("library", "/library.csv"), ("plate_maps", "/maps")):
-        url = read_sources(table)[name]["url"]
+        url = read_sources(table)[name].url
         text = text.replace(url + ",", f"{site.url}{path},", 1)
     table.write_text(text)
     return project
@@ -252,8 +252,8 @@ def test_library_is_fetched_with_its_origin_and_nothing_else(site, stub_project,
     assert run.returncode == 0, run.stderr[-3000:]
     assert len(site.requests) == 1
     # The plan and the log tell what comes, of which size and licence.
-    told = re.search(r"resources: .*download_mb=5, .*", run.stderr)[0]
-    assert "source=compounds of the screen" in told and "CC0 1.0" in told and "disk_mb=5" in told
+    plan = re.search(r"resources: .*download_mb=5, .*", run.stderr)[0]
+    assert "source=compounds of the screen" in plan and "CC0 1.0" in plan and "disk_mb=5" in plan
     log = tmp_path / "results/logs/retrieve_table/chemical_annotations.csv.log"
     assert re.search(r"INFO compounds of .*; GigaDB 100351; CC0 1\.0; 5 MB; http", log.read_text())
     origin = json.loads((tmp_path / "results/sources/chemical_annotations.csv.json").read_text())

@@ -1,4 +1,4 @@
-"""Rules and their conda environments, read rather than built: conda is not always at hand."""
+"""Rules and their conda environments, which are read and not built: conda is not always at hand."""
 
 import ast
 import re
@@ -6,28 +6,23 @@ import sys
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, SCRIPTS
 
-SCRIPTS = ROOT / "workflow" / "scripts"
-RULE = re.compile(
-    r"^ *(?:rule|checkpoint) (\w+):\n(.*?)(?=^ *(?:rule|checkpoint) |^if |\Z)", re.M | re.S
-)
-RULES = {
-    name: body
-    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
-    for name, body in RULE.findall(path.read_text())
-    if "script:" in body
-}
+from paintassay.plan.code_digest import code_digest
+
+SCRIPT_NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 
 # Name in a script: name on conda-forge, name in the lock.
 NAMES = yaml.safe_load((ROOT / "tests" / "packages.yaml").read_text())
-PACKAGES = {name: (each["conda"], each["pip"]) for name, each in NAMES.items()}
+PACKAGES = {name: (of["conda"], of["pip"]) for name, of in NAMES.items()}
 # What a package loads by itself: when it meets s3:// or a compressed TIFF, or to write events.
 LOADED_BY = {
     "fsspec": ["s3fs"],
     "tifffile": ["imagecodecs"],
     "torch.utils.tensorboard": ["tensorboard"],
 }
+# What imports a model's file by the name of the model.
+BY_NAME = [f"paintassay.models._registry.{name}" for name in ("build_model", "model_module")]
 LOCKED = dict(
     line.split("==")
     for line in (ROOT / "requirements.txt").read_text().splitlines()
@@ -60,49 +55,50 @@ def imported(path, seen):
             for local in (place.with_suffix(".py"), place / "__init__.py"):
                 if local.is_file():
                     names |= imported(local, seen)
-            if module == "paintassay.models":
-                # Found by their names.
-                for local in place.glob("*.py"):
+            if module in BY_NAME:
+                for local in (SCRIPTS / "paintassay" / "models").glob("*.py"):
                     names |= imported(local, seen)
             names |= {module.split(".")[0], *LOADED_BY.get(module, [])}
     return names - set(sys.stdlib_module_names) - {"paintassay"}
 
 
-def test_rules_are_found():
-    scripts = {path.stem for path in SCRIPTS.glob("*.py")}
-    assert set(RULES) == scripts
+def test_rules_and_scripts_are_the_same(rules):
+    assert sorted(name for name, rule in rules.items() if rule["script"]) == SCRIPT_NAMES
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_every_rule_names_all_it_needs(rule):
-    body = RULES[rule]
-    for directive in ("log", "benchmark", "conda", "resources", "params", "script"):
-        assert re.search(rf"^ +{directive}:", body, re.M), directive
-    # Rule, script, log, benchmark and digest go by one name.
-    assert f'"../scripts/{rule}.py"' in body
-    assert f'code=code("{rule}")' in body
-    wildcards = r"(/{{(chunk|plate|method|table)}}|/{NETWORK}|/{{model}}/split_{{split}})?"
-    assert re.search(rf"/logs/{rule}" + wildcards + r"\.log", body)
-    assert re.search(rf"/benchmarks/{rule}" + wildcards + r"\.tsv", body)
+@pytest.mark.parametrize("name", SCRIPT_NAMES)
+def test_every_rule_names_all_it_needs(rules, name):
+    """Rule, script, log, benchmark and digest go by one name."""
+    rule = rules[name]
+    assert rule["docstring"]
+    assert rule["script"] == f"../scripts/{name}.py"
+    assert rule["environment"].startswith("../../envs/")
+    assert {"mem_mb", "runtime"} <= set(rule["resources"])
+    digest = code_digest(SCRIPTS / f"{name}.py", SCRIPTS / "paintassay")
+    assert rule["params"]["code"].split()[0] == digest
+    # A job has a log of its own, and a benchmark beside it.
+    [log] = rule["log"]
+    wildcards = re.fullmatch(rf"results/logs/{name}(/.+)?\.log", log)[1] or ""
+    assert rule["benchmark"] == f"results/benchmarks/{name}{wildcards}.tsv"
+    assert set(re.findall(r"{(\w+)", log)) == set(re.findall(r"{(\w+)", rule["output"][0]))
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_environment_has_what_the_script_imports(rule):
-    name = re.search(r'"\.\./\.\./(envs/\w+\.yaml)"', RULES[rule])[1]
-    _, packages = environment(ROOT / name)
-    needed = {PACKAGES[each][0] for each in imported(SCRIPTS / f"{rule}.py", set())}
+@pytest.mark.parametrize("name", SCRIPT_NAMES)
+def test_environment_has_what_the_script_imports(rules, name):
+    _, packages = environment(SCRIPTS.parent / "rules" / rules[name]["environment"])
+    needed = {PACKAGES[package][0] for package in imported(SCRIPTS / f"{name}.py", set())}
     assert needed <= set(packages)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
-def test_environments_are_conda_forge_in_locked_versions(path):
+def test_environments_are_conda_forge_in_locked_versions(rules, path):
     channels, packages = environment(path)
     assert channels == ["conda-forge", "nodefaults"]
-    used = f"../../envs/{path.name}"
     needed = set()
-    for rule, body in RULES.items():
-        if used in body:
-            needed |= {PACKAGES[each][0] for each in imported(SCRIPTS / f"{rule}.py", set())}
+    for name, rule in rules.items():
+        if rule["environment"] == f"../../envs/{path.name}":
+            imports = imported(SCRIPTS / f"{name}.py", set())
+            needed |= {PACKAGES[package][0] for package in imports}
     # Nothing is left out, and nothing is there for nobody.
     assert set(packages) == needed | {"python"}
     for _, (conda, pip) in PACKAGES.items():

@@ -159,9 +159,9 @@ def test_the_scale_bar_has_its_length():
 def test_fig5_chooses_the_clearest_advantage():
     chosen = example_data.choose_task(TESTS, ["fnn", "gapnet"])
     # Significant and the largest difference; the better method stands first.
-    assert (chosen["first"], chosen["second"], chosen["task"]) == ("gapnet", "fnn", TASKS[1])
+    assert (chosen.first, chosen.second, chosen.task) == ("gapnet", "fnn", TASKS[1])
     none = TESTS.assign(pvalue=[0.3, 0.2, 0.01, 0.6])
-    assert example_data.choose_task(none, ["fnn", "gapnet"])["task"] == TASKS[1]
+    assert example_data.choose_task(none, ["fnn", "gapnet"]).task == TASKS[1]
     worse = TESTS.assign(area_difference=-0.1)
     assert example_data.choose_task(worse, ["fnn", "gapnet"]) is None
     assert example_data.choose_task(TESTS, ["gapnet"]) is None
@@ -169,7 +169,7 @@ def test_fig5_chooses_the_clearest_advantage():
     turned = TESTS.rename(columns={"auc_first": "auc_second", "auc_second": "auc_first"})
     turned = turned.assign(first="fnn", second="gapnet", area_difference=-TESTS["area_difference"])
     other = example_data.choose_task(turned, ["fnn", "gapnet"])
-    assert (other["task"], other["auc_first"]) == (TASKS[1], 0.8)
+    assert (other.task, other.auc_first) == (TASKS[1], 0.8)
 
 
 def test_fig5_shows_what_the_first_method_is_right_about():

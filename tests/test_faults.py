@@ -1,7 +1,6 @@
 """Kills, full and read-only disks, wrong clocks, two runs at once: no work and no trust is lost.
 
-The runs of Snakemake here are of the demo with one small network; `pytest -m long` kills the
-whole demo many times over.
+Most of them come over the labels of a finished demo; `pytest -m long` kills whole runs many times.
 """
 
 import base64
@@ -25,13 +24,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import DEMO, QUICK_DEMO, ROOT
+from conftest import DEMO, QUICK_DEMO, ROOT, SCRIPTS, copy_workflow, plan, snakemake
 from faults import (
     MEASURED,
     Moment,
     assert_all_ended,
-    command_of,
-    copy_project,
     differences,
     jobs,
     random_moments,
@@ -47,70 +44,72 @@ from paintassay.demo.chembl_database import create_database
 from paintassay.drawing.style import save_figure
 from paintassay.images.shards import new_shard
 from paintassay.training.state import History, Progress, save_state
-from paintassay.training.weights import save_trained
+from paintassay.training.weights import FIELDS, TrainedModel, save_trained
 
 RESULTS = Path("results") / "demo"
-NETWORK = RESULTS / "models" / "gapnet" / "split_1" / "replicate_1"
-STATE, WEIGHTS = NETWORK / "state" / "state.pt", NETWORK / "weights.safetensors"
+TRAINING = RESULTS / "training" / "gapnet" / "split_1" / "replicate_1"
+STATE, WEIGHTS = TRAINING / "state" / "state.pt", TRAINING / "weights.safetensors"
 LABELS = RESULTS / "labels" / "label_matrix.parquet"
 LIBRARY = RESULTS / "screen" / "library.csv"
-TARGETS = ["predictions", "labels"]
-SCRIPTS = ROOT / "workflow" / "scripts"
-# One network, with enough epochs to be killed between two of them.
-SMALL = copy.deepcopy(QUICK_DEMO)
-SMALL["models"]["fnn"] = {"enabled": False}
-SMALL["models"]["gapnet"]["epochs"] = 8
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    """A project in which nothing went wrong; not to be changed."""
-    folder = tmp_path_factory.mktemp("reference")
-    copy_project(ROOT, folder)
-    run_with_kills(folder, SMALL, [], None, *TARGETS)
-    return folder
 
 
 @pytest.fixture
-def finished(reference, tmp_path):
-    """A copy of that project, with all times."""
-    return copied(reference, tmp_path / "project")
+def finished(finished_project, tmp_path):
+    """A copy of the demo's results and of Snakemake's records, with all times."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / ".snakemake").mkdir()
+    for name in (RESULTS, Path(".snakemake", "metadata")):
+        subprocess.run(["cp", "-a", finished_project / name, tmp_path / name], check=True)
+    yield tmp_path
+    shutil.rmtree(tmp_path / "results")
 
 
-def copied(folder, place):
-    subprocess.run(["cp", "-a", folder, place], check=True)
-    return place
+def planned(folder, *arguments):
+    """Rules that would run."""
+    return plan(folder, DEMO, *arguments).scripted()
 
 
-def run(folder, *arguments, config=SMALL):
-    """Run Snakemake to its end; both of its streams are the standard output of what this gives."""
-    return subprocess.run(
-        command_of(folder, config, *arguments),
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+def reasons(planned_run):
+    """Why the jobs of a plan would run."""
+    return "\n".join(job["reason"] for job in planned_run.jobs)
 
 
-def jobs_of(text):
-    """Rules that a run, or a dry run, tells of."""
-    return set(re.findall(r"^(?:localrule|rule|checkpoint) (\w+):$", text, re.M))
+def rules_of(run):
+    """Rules that a run has begun."""
+    return set(re.findall(r"^(?:localrule|rule|checkpoint) (\w+):$", run.stderr, re.M))
 
 
-def assert_same(folder, reference):
-    lines, whole = differences(reference / RESULTS, folder / RESULTS)
-    assert lines == []
-    return whole
+def assert_same(folder, finished_project, *names):
+    """Compare results, or some folders of them; give the number of files that are the same."""
+    number = 0
+    for name in names or ["."]:
+        lines, whole = differences(finished_project / RESULTS / name, folder / RESULTS / name)
+        assert lines == []
+        number += whole
+    return number
 
 
 # Kills
 
 
-def test_killed_runs_end_with_the_same_bytes(reference, tmp_path):
-    copy_project(ROOT, tmp_path)
+def test_killed_run_ends_with_the_same_bytes(finished, finished_project):
+    for name in ("label_matrix.mtx", "label_matrix.parquet", "summary.json"):
+        (finished / RESULTS / "labels" / name).unlink()
+    moments = [
+        Moment("job", 0.0, rule="build_label_matrix"),
+        Moment("snakemake", 0.0, rule="build_label_matrix"),
+    ]
+    kills = run_with_kills(finished, DEMO, moments, random.Random(1), "labels")
+    assert [moment for moment, _ in kills] == moments
+    assert kills[0][1] == ["build_label_matrix.py"]
+    assert assert_same(finished, finished_project, "labels") > 10
+
+
+@pytest.mark.long
+def test_run_killed_in_every_stage_ends_with_the_same_bytes(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
     moments = [
         Moment("snakemake", 1.0, rule="build_demo_screen"),
         Moment("all", 0.5, rule="convert_plate"),
@@ -118,25 +117,31 @@ def test_killed_runs_end_with_the_same_bytes(reference, tmp_path):
         Moment("snakemake", 5.0, rule="train_model"),
         Moment("all", 1.0, rule="predict_views"),
     ]
-    kills = run_with_kills(tmp_path, SMALL, moments, random.Random(1), *TARGETS)
+    targets = ["predictions", "labels"]
+    # One network, with enough epochs to be killed between two of them.
+    config = copy.deepcopy(QUICK_DEMO)
+    config["models"]["fnn"] = {"enabled": False}
+    config["models"]["gapnet"]["epochs"] = 8
+    run_with_kills(one, config, [], None, *targets)
+    kills = run_with_kills(other, config, moments, random.Random(1), *targets)
     assert [moment for moment, _ in kills] == moments
     assert kills[2][1] == ["train_model.py"]
-    assert assert_same(tmp_path, reference) > 40
-    log = (tmp_path / RESULTS / "logs" / "train_model").glob("**/*.log")
-    assert re.search(r"going on after [1-9]\d* epochs", next(log).read_text())
+    assert assert_same(other, one) > 40
+    [log] = (other / RESULTS / "logs" / "train_model").glob("**/*.log")
+    assert re.search(r"going on after [1-9]\d* epochs", log.read_text())
 
 
-def test_what_differs_is_found(finished, reference):
-    def found():
-        return differences(reference / RESULTS, finished / RESULTS)[0]
+def test_what_differs_is_found(finished, finished_project):
+    def lines():
+        return differences(finished_project / RESULTS, finished / RESULTS)[0]
 
-    timing = finished / NETWORK / "timing.csv"
+    timing = finished / TRAINING / "timing.csv"
     table = pd.read_csv(timing)
     table.assign(training_seconds=0.0, device="another").to_csv(timing, index=False)
     state = torch.load(finished / STATE, weights_only=True)
     state["history"]["timing"], state["seconds"] = [], 1.0
     torch.save(state, finished / STATE)
-    assert found() == []
+    assert lines() == []
     table.assign(samples=0).to_csv(timing, index=False)
     next(iter(state["optimiser"]["state"].values()))["momentum_buffer"].add_(1e-3)
     torch.save(state, finished / STATE)
@@ -146,8 +151,9 @@ def test_what_differs_is_found(finished, reference):
     (finished / LABELS).unlink()
     (finished / LABELS.with_name(".left.part")).touch()
     changed = [(finished / path).name for path in (STATE, timing, WEIGHTS, LABELS)]
-    assert len(found()) == 5
-    assert all(any(name in line for line in found()) for name in [*changed, ".left.part"])
+    different = lines()
+    assert len(different) == 5
+    assert all(any(name in line for line in different) for name in [*changed, ".left.part"])
 
 
 @pytest.mark.long
@@ -157,9 +163,8 @@ def test_many_kills_end_with_the_same_bytes(config, tmp_path):
     chance = random.Random(int(os.environ.get("PAINTASSAY_KILL_SEED", 1)))
     config, all_jobs = {"quick": (QUICK_DEMO, 40), "demo": (DEMO, 81)}[config]
     one, other = tmp_path / "one", tmp_path / "other"
-    for folder in (one, other):
-        folder.mkdir()
-        copy_project(ROOT, folder)
+    one.mkdir()
+    other.mkdir()
     run_with_kills(one, config, [], chance)
     moments = random_moments(chance, number, steps=max(all_jobs // number, 1))
     kills = run_with_kills(other, config, moments, chance)
@@ -170,32 +175,37 @@ def test_many_kills_end_with_the_same_bytes(config, tmp_path):
     assert assert_same(other, one) > 100
 
 
-@pytest.mark.parametrize(
-    ("rule", "output"),
-    [
-        ("index_plate", RESULTS / "images" / "index" / "DEMO1.lost.csv"),
-        ("convert_plate", RESULTS / "images" / "shards" / "DEMO2.npy"),
-        ("build_compounds", RESULTS / "compounds" / "problems.csv"),
-    ],
-)
-def test_unfinished_job_runs_again_though_its_files_are_there(finished, rule, output):
+UNFINISHED = {
+    "index_plate": RESULTS / "images" / "index" / "DEMO1.lost.csv",
+    "convert_plate": RESULTS / "images" / "shards" / "DEMO2.npy",
+    "build_compounds": RESULTS / "compounds" / "duplicates.csv",
+}
+
+
+def test_unfinished_jobs_run_again_though_their_files_are_there(finished):
     """Also behind the checkpoint of the plates, where Snakemake itself does not look."""
-    note = base64.b64encode(str(output).encode(), altchars=b"-_").decode()
-    (finished / ".snakemake" / "incomplete" / note).write_text('{"external_jobid": null}')
-    text = run(finished, *TARGETS, "-n").stdout
-    assert rule in jobs_of(text)
-    assert text.count("reason: Forced execution") == 1
-    ended = run(finished, output)
-    assert ended.returncode == 0, ended.stdout[-3000:]
-    assert not jobs_of(run(finished, output, "-n").stdout)
+    folder = finished / ".snakemake" / "incomplete"
+    folder.mkdir()
+    for output in UNFINISHED.values():
+        note = base64.b64encode(str(output).encode(), altchars=b"-_").decode()
+        (folder / note).write_text('{"external_jobid": null}')
+    everything = plan(finished, DEMO)
+    assert set(UNFINISHED) <= everything.scripted()
+    assert reasons(everything).count("Forced execution") == len(UNFINISHED)
+    output = UNFINISHED["index_plate"]
+    ended = snakemake(finished, DEMO, output)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert rules_of(ended) == {"index_plate"}
+    assert not planned(finished, output)
+    # The others are still to be done.
+    assert reasons(plan(finished, DEMO)).count("Forced execution") == len(UNFINISHED) - 1
 
 
 def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
-    while not (found := condition()):
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
-    return found
 
 
 def python(code, *arguments):
@@ -211,8 +221,8 @@ def python(code, *arguments):
 JOB = """
 import sys, time
 from pathlib import Path
-from paintassay.logs import logged_to
-with logged_to(sys.argv[1]):
+from paintassay.core.jobs import job
+with job(sys.argv[1]):
     Path(sys.argv[2]).touch()
     time.sleep(float(sys.argv[3]))
 """
@@ -245,7 +255,7 @@ import sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from paintassay.orphans import end_with_parent
+from paintassay.core.jobs import end_with_parent
 
 def work(number):
     Path(sys.argv[1], str(number)).touch()
@@ -268,7 +278,7 @@ def test_workers_end_with_a_killed_job(tmp_path):
 
 WRITER = """
 import sys, time
-from paintassay.files import atomic_path
+from paintassay.core.files import atomic_path
 with atomic_path(sys.argv[1]) as temporary:
     temporary.write_text(sys.argv[2])
     print(temporary, file=sys.stderr, flush=True)
@@ -336,12 +346,13 @@ def write_figure(path):
     save_figure(figure, path.with_suffix(".svg"))
 
 
+NO_FACTS = TrainedModel(**dict.fromkeys(FIELDS))
 WRITERS = {
     "text": lambda path: write_text("x" * 5_000_000, path),
     "csv": lambda path: write_csv(ROWS, path, SCHEMA),
     "parquet": lambda path: write_parquet(ROWS, path, SCHEMA),
     "shard": write_shard,
-    "weights": lambda path: save_trained(torch.nn.Linear(1000, 1000), {}, path),
+    "weights": lambda path: save_trained(torch.nn.Linear(1000, 1000), NO_FACTS, path),
     "state": write_state,
     "sqlite": lambda path: create_database(path, "CREATE TABLE t (row FLOAT)", {"t": ROWS}),
     "figure": write_figure,
@@ -381,53 +392,53 @@ def test_what_is_no_fault_of_the_disk_stays_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("target", "lost", "left_kb"),
+    ("target", "left_kb"),
     [
-        (RESULTS / "images" / "shards" / "DEMO1.npy", [RESULTS / "images" / "shards"], 2000),
-        pytest.param(WEIGHTS, [WEIGHTS, STATE], 4000, marks=pytest.mark.long),
+        pytest.param(RESULTS / "screen" / "chembl.db", 200, id="labels"),
+        pytest.param(
+            RESULTS / "images" / "shards" / "DEMO1.npy", 2000, id="shard", marks=pytest.mark.long
+        ),
+        pytest.param(WEIGHTS, 4000, id="training", marks=pytest.mark.long),
     ],
-    ids=["shard", "training"],
 )
-def test_full_disk_stops_a_run_that_goes_on_later(reference, tmp_path, target, lost, left_kb):
-    folder = tmp_path / "project"
-    folder.mkdir()
-    copy_project(ROOT, folder)
-    subprocess.run(["cp", "-a", reference / ".snakemake", folder], check=True)
-    (folder / RESULTS).mkdir(parents=True)
-    with disk(folder / RESULTS, "500m"):
-        subprocess.run(["cp", "-a", f"{reference / RESULTS}/.", folder / RESULTS], check=True)
-        for path in lost:
-            subprocess.run(["rm", "-r", folder / path], check=True)
-        space = shutil.disk_usage(folder / RESULTS).free
-        filler = folder / RESULTS / "filler"
+def test_full_disk_stops_a_run_that_goes_on_later(finished_project, tmp_path, target, left_kb):
+    """The cheapest of these jobs makes the first database."""
+    subprocess.run(["cp", "-a", finished_project / ".snakemake", tmp_path], check=True)
+    (tmp_path / RESULTS).mkdir(parents=True)
+    with disk(tmp_path / RESULTS, "2g"):
+        subprocess.run(
+            ["cp", "-a", f"{finished_project / RESULTS}/.", tmp_path / RESULTS], check=True
+        )
+        (tmp_path / target).unlink()
+        shutil.rmtree(tmp_path / STATE.parent)
+        space = shutil.disk_usage(tmp_path / RESULTS).free
+        filler = tmp_path / RESULTS / "filler"
         with filler.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, space - left_kb * 1024)
-        full = run(folder, target)
+        full = snakemake(tmp_path, DEMO, target)
         assert full.returncode == 1
-        assert re.search(r"^Error: .*: cannot be written: the disk is full$", full.stdout, re.M)
-        assert "Hint: make room" in full.stdout
-        assert not (folder / target).exists()
-        assert not list((folder / RESULTS).rglob("*.part"))
+        assert re.search(r"^Error: .*: cannot be written: the disk is full$", full.stderr, re.M)
+        assert "Hint: make room" in full.stderr
+        assert not (tmp_path / target).exists()
+        assert not list((tmp_path / RESULTS).rglob("*.part"))
         filler.unlink()
-        again = run(folder, target)
-        assert again.returncode == 0, again.stdout[-3000:]
-        rest = run(folder, *TARGETS)
-        assert rest.returncode == 0, rest.stdout[-3000:]
-        assert_same(folder, reference)
+        again = snakemake(tmp_path, DEMO, target)
+        assert again.returncode == 0, again.stderr[-3000:]
+        assert (tmp_path / target).read_bytes() == (finished_project / target).read_bytes()
 
 
-def test_read_only_results_are_noticed_before_any_job(finished, reference):
+def test_read_only_results_are_noticed_before_any_job(finished, finished_project):
     (finished / LABELS).unlink()
     with mounted(finished / RESULTS, "--bind", finished / RESULTS):
         options = ["-o", "remount,bind,ro", finished / RESULTS]
         subprocess.run(["mount", *options], check=True)
-        stopped = run(finished, "labels")
+        stopped = snakemake(finished, DEMO, LABELS)
     assert stopped.returncode == 1
-    assert "Write-protected output files for rule" in stopped.stdout
-    assert re.search(rf"affected files:\n +{RESULTS}/labels/", stopped.stdout)
-    assert not jobs_of(stopped.stdout)
-    assert run(finished, *TARGETS).returncode == 0
-    assert_same(finished, reference)
+    assert "Write-protected output files for rule" in stopped.stderr
+    assert re.search(rf"affected files:\n +{RESULTS}/labels/", stopped.stderr)
+    assert not rules_of(stopped)
+    assert snakemake(finished, DEMO, LABELS).returncode == 0
+    assert_same(finished, finished_project, "labels")
 
 
 # A network disk on which files appear late
@@ -447,9 +458,8 @@ rule late:
 @pytest.mark.parametrize(("options", "status"), [([], 0), (["--latency-wait", "0"], 1)])
 def test_files_that_appear_late_are_waited_for(options, status, tmp_path):
     (tmp_path / "Snakefile").write_text(LATE)
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", *options]
-    command += ["--profile", ROOT / "profiles" / "default"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    profile = ["--profile", ROOT / "profiles" / "default"]
+    ended = snakemake(tmp_path, {}, *options, *profile, root=tmp_path)
     assert ended.returncode == status, ended.stderr[-3000:]
 
 
@@ -473,61 +483,60 @@ def change(path, seconds):
 def test_results_from_the_future(finished):
     """As docs/faults.md has it: nothing reruns, but what changes now is not seen without help."""
     move_times(finished, 86400)
-    assert not jobs_of(run(finished, *TARGETS, "-n").stdout)
+    assert not planned(finished)
     library = finished / LIBRARY
     change(library, -86400)
-    assert not jobs_of(run(finished, *TARGETS, "-n").stdout)
+    assert not planned(finished)
     # What docs/faults.md tells to do.
     page = (ROOT / "docs" / "faults.md").read_text()
     [date_anew] = re.findall(r"^  (touch now .*)$", page, re.M)
     assert " results " in date_anew
     subprocess.run(date_anew, shell=True, cwd=finished, check=True)
-    assert not jobs_of(run(finished, *TARGETS, "-n").stdout)
+    assert not planned(finished)
     library.touch()
-    assert "build_compounds" in jobs_of(run(finished, "labels", "-n").stdout)
+    assert "build_compounds" in planned(finished, "labels")
 
 
 def test_input_from_the_future_is_an_error_that_names_it(finished):
     change(finished / LIBRARY, 1e6)
     target = RESULTS / "compounds" / "compounds.parquet"
-    failed = run(finished, target)
+    failed = snakemake(finished, DEMO, target)
     assert failed.returncode == 1
-    assert re.search(rf"older modification time .* than input {LIBRARY}", failed.stdout)
+    assert re.search(rf"older modification time .* than input {LIBRARY}", failed.stderr)
     assert not (finished / target).exists()
     (finished / LIBRARY).touch()
-    assert run(finished, target).returncode == 0
+    assert snakemake(finished, DEMO, target).returncode == 0
 
 
 def test_changed_input_with_an_older_date(finished):
     """As docs/faults.md has it: what counts is the date, and touch or --forcerun helps."""
     change(finished / LIBRARY, -1000)
-    assert not jobs_of(run(finished, "labels", "-n").stdout)
-    forced = run(finished, "labels", "-n", "--forcerun", "build_compounds")
-    assert {"build_compounds", "build_label_matrix"} <= jobs_of(forced.stdout)
+    assert not planned(finished, "labels")
+    forced = planned(finished, "labels", "--forcerun", "build_compounds")
+    assert {"build_compounds", "build_label_matrix"} <= forced
     (finished / LIBRARY).touch()
-    assert "build_compounds" in jobs_of(run(finished, "labels", "-n").stdout)
+    assert "build_compounds" in planned(finished, "labels")
 
 
 def test_touched_input_with_the_same_content_reruns_nothing(finished):
     (finished / LIBRARY).touch()
-    assert not jobs_of(run(finished, "labels", "-n").stdout)
+    assert not planned(finished, "labels")
 
 
 # Two runs at once
 
 
-def test_second_run_in_a_folder_refuses_and_harms_nothing(finished, reference):
-    command = command_of(finished, SMALL, "labels", "--forcerun", "build_compounds")
-    first = start(command, finished)
+def test_second_run_in_a_folder_refuses_and_harms_nothing(finished, finished_project):
+    forced = [LABELS, "--forcerun", "build_label_matrix"]
+    first = start(finished, DEMO, *forced)
     wait_for(lambda: jobs(finished))
-    second = run(finished, "labels")
+    second = snakemake(finished, DEMO, LABELS)
     assert second.returncode == 1
-    assert "LockException" in second.stdout and "--unlock" in second.stdout
+    assert "LockException" in second.stderr and "--unlock" in second.stderr
     assert first.poll() is None
     assert first.wait(timeout=120) == 0
-    assert run(finished, *TARGETS).returncode == 0
     assert_all_ended(finished)
-    assert_same(finished, reference)
+    assert_same(finished, finished_project, "labels")
 
 
 # Results of older code
@@ -535,50 +544,53 @@ def test_second_run_in_a_folder_refuses_and_harms_nothing(finished, reference):
 
 def older(folder, output):
     """Write into Snakemake's records that older code made a file."""
-    found = 0
+    number = 0
     for path in (folder / ".snakemake" / "metadata").iterdir():
-        record = json.loads(path.read_text())
         if base64.b64decode(path.name, altchars="-_").decode() == str(output):
-            params = [
-                re.sub("^'[0-9a-f]{16}'$", f"'{'0' * 16}'", each) for each in record["params"]
-            ]
-            found += params != record["params"]
+            record = json.loads(path.read_text())
+            params = [re.sub(r"^'[0-9a-f]{16}", f"'{'0' * 16}", text) for text in record["params"]]
+            number += params != record["params"]
             path.write_text(json.dumps(record | {"params": params}))
-    assert found == 1
+    assert number == 1
 
 
-def test_results_of_older_code_are_made_anew(finished, reference):
+def test_results_of_older_code_are_made_anew(finished, finished_project):
     means = RESULTS / "labels" / "pchembl_means.parquet"
     table = pq.read_table(finished / means)
     before = (finished / means).stat()
     pq.write_table(table.drop_columns(table.column_names[-1]), finished / means)
     os.utime(finished / means, (before.st_atime, before.st_mtime))
     older(finished, means)
-    again = run(finished, *TARGETS)
-    assert again.returncode == 0, again.stdout[-3000:]
-    assert "average_pchembl" in jobs_of(again.stdout)
-    assert "Params have changed" in again.stdout
-    assert_same(finished, reference)
+    everything = plan(finished, DEMO)
+    assert reasons(everything).count("Params have changed") == 1
+    downstream = {"build_label_matrix", "train_model", "build_report"}
+    assert {"average_pchembl"} | downstream <= everything.scripted()
+    again = snakemake(finished, DEMO, means)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert rules_of(again) == {"average_pchembl"}
+    assert_same(finished, finished_project, "labels")
+    assert not planned(finished)
 
 
 def test_param_that_takes_the_value_of_another_is_noticed(finished):
     """Of min_actives 10, min_inactives 10 and min_labels_per_compound 1 the first becomes 1."""
-    config = SMALL | {"labels": {"min_actives": 1}}
-    assert "labels" not in SMALL
-    planned = run(finished, *TARGETS, "-n", config=config).stdout
-    assert "build_label_matrix" in jobs_of(planned)
+    assert "labels" not in DEMO
+    rules = plan(finished, DEMO | {"labels": {"min_actives": 1}}).scripted()
+    assert "build_label_matrix" in rules
     # Nothing else of the labels depends on it.
-    assert not {"vote_comments", "average_pchembl"} & jobs_of(planned)
+    assert not {"vote_comments", "average_pchembl"} & rules
 
 
 @pytest.mark.long
-def test_training_of_older_code_does_not_go_on(finished):
-    model = finished / "workflow" / "scripts" / "paintassay" / "models" / "gapnet.py"
+def test_training_of_older_code_does_not_go_on(finished, tmp_path):
+    newer = tmp_path / "newer"
+    copy_workflow(newer)
+    model = newer / "workflow" / "scripts" / "paintassay" / "models" / "gapnet.py"
     model.write_text(model.read_text() + "\n\nNEW = 1\n")
     (finished / WEIGHTS).unlink()
-    again = run(finished, WEIGHTS)
-    assert again.returncode == 0, again.stdout[-3000:]
-    [log] = (finished / RESULTS / "logs" / "train_model").glob("**/*.log")
+    again = snakemake(finished, DEMO, WEIGHTS, root=newer)
+    assert again.returncode == 0, again.stderr[-3000:]
+    log = finished / RESULTS / "logs" / "train_model" / "gapnet" / "split_1" / "replicate_1.log"
     assert "is of other settings, code or data: starting anew" in log.read_text()
     assert "going on" not in log.read_text()
 

@@ -94,7 +94,7 @@ def test_published_comment_columns_come_back(published, shared_data, tmp_path):
     assert matrix.shape == (len(compounds), len(assays)) == (10_157, 179)
     assert matrix.nnz == 52_451
     assert list(compounds["INDEX"]) == list(range(10_157))
-    found = pd.DataFrame(
+    entries = pd.DataFrame(
         {
             "inchikey": compounds["INCHIKEY"].to_numpy()[matrix.row],
             "assay_id": assays["ASSAY_ID"].to_numpy()[matrix.col],
@@ -103,15 +103,15 @@ def test_published_comment_columns_come_back(published, shared_data, tmp_path):
     )
     order = ["inchikey", "assay_id"]
     pd.testing.assert_frame_equal(
-        found.sort_values(order, ignore_index=True),
+        entries.sort_values(order, ignore_index=True),
         labels.sort_values(order, ignore_index=True),
         check_dtype=False,
     )
-    # The same labels in the other form, and the account of what did not count.
+    # The same labels in the other form, and what did not count.
     long = pd.read_parquet(folder / "label_matrix.parquet")
     long["assay_id"] = long["task"].map(assays.set_index("TASK")["ASSAY_ID"])
     pd.testing.assert_frame_equal(
-        long[found.columns].sort_values(order, ignore_index=True),
+        long[entries.columns].sort_values(order, ignore_index=True),
         labels.sort_values(order, ignore_index=True),
         check_dtype=False,
     )
@@ -154,8 +154,8 @@ def test_part_one_equals_an_independent_computation(jump_labels):
         if 4 <= value <= 10:
             values.setdefault((row.inchikey, f"CHEMBL{row.assay_id}"), []).append(value)
     expected = {
-        (*cell, float(threshold)): 1 if sum(each) >= threshold * len(each) else -1
-        for cell, each in values.items()
+        (*cell, float(threshold)): 1 if sum(of_cell) >= threshold * len(of_cell) else -1
+        for cell, of_cell in values.items()
         for threshold in (Fraction("5.5"), Fraction("6.5"), Fraction("7.5"))
     }
     labels = pd.read_parquet(folder / "pchembl_labels.parquet")
@@ -184,8 +184,8 @@ def test_measured_compounds_are_active_in_the_published_matrix(jump_labels, shar
     shared["assay_chembl_id"] = "CHEMBL" + shared["assay_id"].astype("str")
     cells = shared.drop_duplicates(["inchikey", "assay_chembl_id"])
     labels = pd.read_parquet(folder / "pchembl_means.parquet")
-    found = labels.merge(cells, on=["inchikey", "assay_chembl_id"], validate="one_to_one")
-    assert len(found) == len(cells) == 537
-    labelled = found[found["hti_label"] != 0]
+    measured = labels.merge(cells, on=["inchikey", "assay_chembl_id"], validate="one_to_one")
+    assert len(measured) == len(cells) == 537
+    labelled = measured[measured["hti_label"] != 0]
     assert len(labelled) == 397
     assert (labelled["hti_label"] == 1).mean() >= 0.9

@@ -11,8 +11,9 @@ import pytest
 
 from paintassay.core.errors import InputError
 from paintassay.core.tables import conform
-from paintassay.images import index as faults
 from paintassay.images.index import index_plate, list_plates
+from paintassay.images.layouts import bray, planes, text_tables
+from paintassay.images.storage import UnreachableError
 from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
@@ -22,10 +23,10 @@ GUID = "0de06b65-35a2-413d-a4b9-2941bd3d5245"
 
 def index(*arguments, **options):
     """Index a plate; what comes back fits its schemas."""
-    found, lost = index_plate(*arguments, **options)
-    conform(found, PLATE_INDEX)
+    images, lost = index_plate(*arguments, **options)
+    conform(images, PLATE_INDEX)
     conform(lost, LOST_VIEWS)
-    return found, lost
+    return images, lost
 
 
 def lines(table, *columns):
@@ -75,10 +76,10 @@ def test_folder_of_a_plate_holds_all_channels(tmp_path, remote, request):
         for name in files | odd:
             client.put_object(Bucket="gallery", Key=f"images/24279/{name}", Body=b"x")
     assert list_plates("bray_gallery", root, CHANNELS) == ["24279"]
-    found, lost = index("bray_gallery", root, "24279", ["Mito", "Hoechst"])
+    images, lost = index("bray_gallery", root, "24279", ["Mito", "Hoechst"])
     mito, hoechst = f"_w5{GUID}.tif", f"_w1{GUID}.tif"
     views = [("A01", 1), ("A01", 2), ("P24", 1), ("P24", 2)]
-    assert lines(found, "well", "site", "channel", "place", "member") == [
+    assert lines(images, "well", "site", "channel", "place", "member") == [
         (well, site, channel, f"{root}/24279/cdp2w3_{well.lower()}_s{site}{end}", None)
         for well, site in views
         for channel, end in (("Mito", mito), ("Hoechst", hoechst))
@@ -110,16 +111,16 @@ def test_every_real_name_of_a_plate(shared_data, tmp_path):
     assert len(expected) == 11_520
     write_bray(tmp_path, "bray_zip", names)
 
-    found, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+    images, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
 
     assert lost.empty
-    got = found.set_index(["well", "site", "channel"])["member"].to_dict()
-    assert got == expected
-    assert list(found["channel"][:5]) == CHANNELS
-    assert found.loc[0, "place"] == f"{tmp_path}/24279-Mito.zip"
+    members = images.set_index(["well", "site", "channel"])["member"].to_dict()
+    assert members == expected
+    assert list(images["channel"][:5]) == CHANNELS
+    assert images.loc[0, "place"] == f"{tmp_path}/24279-Mito.zip"
     # The one view that also lies there as pixels has these names in its archives.
     original = json.loads((shared_data / "cloome_bray2017" / "original_names.json").read_text())
-    assert {c: got["A01", 1, c] for c in CHANNELS} == original
+    assert {c: members["A01", 1, c] for c in CHANNELS} == original
 
 
 @pytest.mark.parametrize("layout", ["bray_zip", "bray_folder"])
@@ -128,8 +129,8 @@ def test_plates_of_bray(tmp_path, layout):
     write_bray(tmp_path, layout, bray_names("plate-2"), "plate-2")
     (tmp_path / "README.txt").write_text("")
     assert list_plates(layout, tmp_path, CHANNELS) == ["24279", "plate-2"]
-    found, lost = index(layout, tmp_path, "plate-2", CHANNELS)
-    assert (len(found), len(lost)) == (20, 0)
+    images, lost = index(layout, tmp_path, "plate-2", CHANNELS)
+    assert (len(images), len(lost)) == (20, 0)
     with pytest.raises(InputError, match="has no channel 'mito'"):
         list_plates(layout, tmp_path, ["mito"])
     (tmp_path / "empty").mkdir()
@@ -142,28 +143,28 @@ def test_members_that_are_no_views(tmp_path):
     names = bray_names()
     folder = "24279-Mito"
     extra = {
-        f"{folder}/Thumbs.db": faults.NOT_AN_IMAGE,
-        f"{folder}/._cdp2w3_a01_s1_w5.tif": faults.NOT_AN_IMAGE,
-        f"__MACOSX/{folder}/cdp2w3_b01_s1_w5.tif": faults.NOT_AN_IMAGE,
-        "../cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
-        f"{folder}/../{folder}/cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
-        f"/{folder}/cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
-        "cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
-        "24280-Mito/cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
-        f"{folder}/deeper/cdp2w3_b01_s1_w5.tif": faults.OUTSIDE_FOLDER,
-        f"{folder}/cdp2w3_q01_s1_w5.tif": faults.NAME_NOT_PARSED,
-        f"{folder}/cdp2w3_b25_s1_w5.tif": faults.NAME_NOT_PARSED,
-        f"{folder}/cdp2w3_b01_s0_w5.tif": faults.NAME_NOT_PARSED,
-        f"{folder}/cdp2w3_b01_s1_w5_thumb{GUID}.tif": faults.NAME_NOT_PARSED,
-        f"{folder}/cdp2w3_b01_s1_w5{GUID[:-1]}.tif": faults.NAME_NOT_PARSED,
+        f"{folder}/Thumbs.db": planes.NOT_AN_IMAGE,
+        f"{folder}/._cdp2w3_a01_s1_w5.tif": planes.NOT_AN_IMAGE,
+        f"__MACOSX/{folder}/cdp2w3_b01_s1_w5.tif": planes.NOT_AN_IMAGE,
+        "../cdp2w3_b01_s1_w5.tif": planes.OUTSIDE_FOLDER,
+        f"{folder}/../{folder}/cdp2w3_b01_s1_w5.tif": planes.OUTSIDE_FOLDER,
+        f"/{folder}/cdp2w3_b01_s1_w5.tif": planes.OUTSIDE_FOLDER,
+        "cdp2w3_b01_s1_w5.tif": planes.OUTSIDE_FOLDER,
+        "24280-Mito/cdp2w3_b01_s1_w5.tif": planes.OUTSIDE_FOLDER,
+        f"{folder}/deeper/cdp2w3_b01_s1_w5.tif": planes.OUTSIDE_FOLDER,
+        f"{folder}/cdp2w3_q01_s1_w5.tif": planes.NAME_NOT_PARSED,
+        f"{folder}/cdp2w3_b25_s1_w5.tif": planes.NAME_NOT_PARSED,
+        f"{folder}/cdp2w3_b01_s0_w5.tif": planes.NAME_NOT_PARSED,
+        f"{folder}/cdp2w3_b01_s1_w5_thumb{GUID}.tif": planes.NAME_NOT_PARSED,
+        f"{folder}/cdp2w3_b01_s1_w5{GUID[:-1]}.tif": planes.NAME_NOT_PARSED,
     }
     names["Mito"] += extra
     write_bray(tmp_path, "bray_zip", names)
-    found, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+    images, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
     assert dict(lines(lost, "detail", "problem")) == extra
     assert len(lost) == len(extra)
     assert set(lost["place"]) == {f"{tmp_path}/24279-Mito.zip"}
-    assert len(found) == 4 * 5
+    assert len(images) == 4 * 5
 
 
 def test_views_that_lack_a_channel(tmp_path):
@@ -175,13 +176,13 @@ def test_views_that_lack_a_channel(tmp_path):
     names["ERSyto"].remove(f"24279-ERSyto/cdp2w3_c03_s1_w2{GUID}.tif")
     names["ERSyto"].append(f"24279-ERSyto/cdp2w3_c03_s1_w3{GUID}.tif")
     write_bray(tmp_path, "bray_zip", names)
-    found, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+    images, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
     assert sorted(lines(lost, "well", "site", "channel", "problem")) == [
-        ("A01", 1, "Mito", faults.CHANNEL_MISSING),
-        ("B02", 2, "Hoechst", faults.DUPLICATE),
-        ("C03", 1, "ERSyto", faults.WRONG_WAVELENGTH),
+        ("A01", 1, "Mito", planes.CHANNEL_MISSING),
+        ("B02", 2, "Hoechst", planes.DUPLICATE),
+        ("C03", 1, "ERSyto", planes.WRONG_WAVELENGTH),
     ]
-    views = found.groupby(["well", "site"])["channel"].agg(list)
+    views = images.groupby(["well", "site"])["channel"].agg(list)
     assert list(views.index) == [("A01", 2), ("B02", 1), ("C03", 2)]
     assert all(channels == CHANNELS for channels in views)
 
@@ -192,7 +193,7 @@ def test_one_name_twice_in_an_archive(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
         write_bray(tmp_path, "bray_zip", names)
     _, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
-    assert lines(lost, "well", "site", "problem") == [("A01", 1, faults.DUPLICATE)]
+    assert lines(lost, "well", "site", "problem") == [("A01", 1, planes.DUPLICATE)]
 
 
 @pytest.mark.parametrize("layout", ["bray_zip", "bray_folder"])
@@ -200,13 +201,13 @@ def test_channel_missing_on_the_whole_plate(tmp_path, layout):
     names = bray_names()
     del names["Mito"]
     write_bray(tmp_path, layout, names)
-    found, lost = index(layout, tmp_path, "24279", CHANNELS)
-    assert found.empty
-    assert lines(lost, "channel", "problem") == [("Mito", faults.CHANNEL_MISSING)]
+    images, lost = index(layout, tmp_path, "24279", CHANNELS)
+    assert images.empty
+    assert lines(lost, "channel", "problem") == [("Mito", planes.CHANNEL_MISSING)]
     assert lost["well"].isna().all()
     # Who asks for the other four gets them.
-    found, lost = index(layout, tmp_path, "24279", CHANNELS[1:])
-    assert (len(found), len(lost)) == (16, 0)
+    images, lost = index(layout, tmp_path, "24279", CHANNELS[1:])
+    assert (len(images), len(lost)) == (16, 0)
     with pytest.raises(InputError, match="no plate has the channel 'Mito'"):
         list_plates(layout, tmp_path, CHANNELS)
 
@@ -215,10 +216,10 @@ def test_archive_cut_off(tmp_path):
     write_bray(tmp_path, "bray_zip", bray_names())
     path = tmp_path / "24279-Mito.zip"
     path.write_bytes(path.read_bytes()[:-30])
-    found, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
-    assert found.empty
+    images, lost = index("bray_zip", tmp_path, "24279", CHANNELS)
+    assert images.empty
     assert lines(lost, "channel", "problem", "place") == [
-        ("Mito", faults.ARCHIVE_DAMAGED, str(path))
+        ("Mito", planes.ARCHIVE_DAMAGED, str(path))
     ]
 
 
@@ -227,10 +228,10 @@ def test_archive_that_cannot_be_reached_is_not_lost(tmp_path, monkeypatch):
     write_bray(tmp_path, "bray_zip", bray_names())
 
     def unreachable(place):
-        raise faults.UnreachableError(place, "cannot be read")
+        raise UnreachableError(place, "cannot be read")
 
-    monkeypatch.setattr(faults, "member_names", unreachable)
-    with pytest.raises(faults.UnreachableError):
+    monkeypatch.setattr(bray, "member_names", unreachable)
+    with pytest.raises(UnreachableError):
         index_plate("bray_zip", tmp_path, "24279", CHANNELS)
 
 
@@ -246,11 +247,11 @@ def test_load_data_of_the_gallery(shared_data):
     channels = ["DNA", "Mito", "AGP"]
     assert list_plates("load_data", table, channels) == ["BR00117035"]
     prefix = {"/home/ubuntu": "/wrong", GALLERY: "s3://cellpainting-gallery", "/home": "/wrong"}
-    found, lost = index("load_data", table, "BR00117035", channels, path_prefix=prefix)
+    images, lost = index("load_data", table, "BR00117035", channels, path_prefix=prefix)
     assert lost.empty
-    assert len(found) == 216 * 3
-    assert found.groupby("well")["site"].agg(list).map(tuple).nunique() == 1
-    assert lines(found, "well", "site", "channel", "place")[:2] == [
+    assert len(images) == 216 * 3
+    assert images.groupby("well")["site"].agg(list).map(tuple).nunique() == 1
+    assert lines(images, "well", "site", "channel", "place")[:2] == [
         # Hard-wired from the table's first row: ch5 is DNA, ch1 is Mito.
         (
             "A01",
@@ -269,18 +270,19 @@ def test_load_data_finds_real_files(shared_data):
     channels = ["RNA", "ER", "AGP", "Mito", "DNA", "Brightfield"]
     assert list_plates("load_data", folder, channels) == ["BR00121482"]
     prefix = {"tests/data/Version1": str(folder)}
-    found, lost = index("load_data", folder, "BR00121482", channels, path_prefix=prefix)
+    images, lost = index("load_data", folder, "BR00121482", channels, path_prefix=prefix)
     assert lost.empty
-    wanted = {str(path) for path in (folder / "images").iterdir()}
-    assert set(found["place"]) == wanted
+    assert set(images["place"]) == {str(path) for path in (folder / "images").iterdir()}
 
 
 def test_load_data_parquet(shared_data):
     folder = shared_data / "pycytominer_celllocations"
-    found, lost = index("load_data", folder, "BR00126114", ["DNA", "ER"])
+    images, lost = index("load_data", folder, "BR00126114", ["DNA", "ER"])
     assert lost.empty
-    assert len(found) == 4
-    assert found["place"].str.match(r"s3://cellpainting-gallery/cpg0016-jump/.*/Images/r\d+c").all()
+    assert len(images) == 4
+    assert (
+        images["place"].str.match(r"s3://cellpainting-gallery/cpg0016-jump/.*/Images/r\d+c").all()
+    )
 
 
 def load_data(**columns):
@@ -298,8 +300,8 @@ def test_load_data_oddities(tmp_path):
         URL_OrigER=["file:/a%20b/1.tif", "https://host/2.tif", "C:\\d\\3.tif", *["s3://b/c"] * 5],
     ).to_csv(table, index=False, encoding="utf-8-sig")
     prefix = {"/data": "/mnt", "C:\\d": "s3://e"}
-    found, lost = index("load_data", table, "P", ["DNA", "ER"], path_prefix=prefix)
-    assert lines(found, "well", "site", "place") == [
+    images, lost = index("load_data", table, "P", ["DNA", "ER"], path_prefix=prefix)
+    assert lines(images, "well", "site", "place") == [
         ("A01", 1, f"{tmp_path}/images/1.tif"),
         ("A01", 1, "/a b/1.tif"),
         ("B03", 2, "/data2/x/2.tif"),
@@ -309,12 +311,12 @@ def test_load_data_oddities(tmp_path):
     ]
     problems = lines(lost[lost["channel"] == "DNA"], "well", "problem", "detail")
     assert Counter(problem for _, problem, _ in problems) == {
-        faults.WRONG_WELL: 1,
-        faults.WRONG_SITE: 1,
-        faults.CHANNEL_MISSING: 1,
-        faults.DUPLICATE: 1,
+        planes.WRONG_WELL: 1,
+        planes.WRONG_SITE: 1,
+        planes.CHANNEL_MISSING: 1,
+        planes.DUPLICATE: 1,
     }
-    assert ("D01", faults.DUPLICATE, "/mnt/6.tif, /mnt/7.tif") in problems
+    assert ("D01", planes.DUPLICATE, "/mnt/6.tif, /mnt/7.tif") in problems
 
 
 def test_load_data_of_many_plates(tmp_path, monkeypatch):
@@ -330,11 +332,11 @@ def test_load_data_of_many_plates(tmp_path, monkeypatch):
     (tmp_path / "batch" / "notes.csv").write_text("nothing,of,interest\n")
     assert list_plates("load_data", tmp_path, ["DNA"]) == ["P1", "P2"]
     read = []
-    original = faults.opened_file
-    monkeypatch.setattr(faults, "opened_file", lambda p: read.append(p) or original(p))
-    found, lost = index("load_data", tmp_path, "P2", ["DNA"])
+    original = text_tables.opened_file
+    monkeypatch.setattr(text_tables, "opened_file", lambda p: read.append(p) or original(p))
+    images, lost = index("load_data", tmp_path, "P2", ["DNA"])
     assert lost.empty
-    assert lines(found, "site", "place") == [(1, "s3://b/1"), (2, "s3://b/2")]
+    assert lines(images, "site", "place") == [(1, "s3://b/1"), (2, "s3://b/2")]
     assert all("/P2/" in place for place in read)
 
 
@@ -347,16 +349,16 @@ def test_one_table_for_all(tmp_path):
         "001,a1,1,DNA,5.tif,\n001,a1,1,ER,6.tif,\n"
     )
     assert list_plates("table", table, ["DNA", "ER"]) == ["001", "P1"]
-    found, lost = index("table", table, "P1", ["ER", "DNA"])
-    assert lines(found, "plate", "well", "channel", "place", "member") == [
+    images, lost = index("table", table, "P1", ["ER", "DNA"])
+    assert lines(images, "plate", "well", "channel", "place", "member") == [
         ("P1", "A01", "ER", "/abs/2.tif", None),
         ("P1", "A01", "DNA", f"{tmp_path}/1.zip", "1.tif"),
     ]
     assert lines(lost, "well", "site", "channel", "problem") == [
-        ("A02", 1, "ER", faults.CHANNEL_MISSING)
+        ("A02", 1, "ER", planes.CHANNEL_MISSING)
     ]
-    found, _ = index("table", table, "001", ["ER", "DNA"])
-    assert set(found["plate"]) == {"001"}
+    images, _ = index("table", table, "001", ["ER", "DNA"])
+    assert set(images["plate"]) == {"001"}
 
 
 @pytest.mark.parametrize("layout", ["bray_zip", "bray_folder", "load_data"])
@@ -379,12 +381,12 @@ def test_remote_places(tmp_path, layout):
     try:
         root = "memory://screen"
         assert list_plates(layout, root, channels) == ["24279"]
-        found, lost = index(layout, root, "24279", channels)
+        images, lost = index(layout, root, "24279", channels)
         assert lost.empty
-        assert len(found) == (2 if layout == "load_data" else 20)
+        assert len(images) == (2 if layout == "load_data" else 20)
         # Relative names in a table are relative to it.
         inside = "batch/images/" if layout == "load_data" else "24279-"
-        assert found["place"].str.startswith(f"{root}/{inside}").all()
+        assert images["place"].str.startswith(f"{root}/{inside}").all()
     finally:
         memory.rm("/screen", recursive=True)
 

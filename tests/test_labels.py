@@ -1,4 +1,4 @@
-"""Part one, part two and the matrix, on small cases and as properties."""
+"""Labels of both kinds and their matrix, on small cases and as properties."""
 
 from collections import Counter
 from fractions import Fraction
@@ -23,12 +23,12 @@ from paintassay.labels.activities import (
     vote_comments,
 )
 from paintassay.labels.matrix import (
-    assemble,
-    combine_parts,
+    build_matrix,
+    concatenate_labels,
     describe_assays,
     filter_labels,
     find_conflicts,
-    name_dropped_columns,
+    name_dropped_tasks,
     require_labels,
     write_matrix_market,
 )
@@ -76,7 +76,7 @@ def measured(*values, kind="IC50"):
     return [(0, 0, kind, value, None) for value in values]
 
 
-def said(*comments):
+def commented(*comments):
     return [(0, 0, None, None, comment) for comment in comments]
 
 
@@ -89,7 +89,7 @@ def label_of(*values, threshold=5.5):
 
 
 def verdict_of(*comments):
-    labels, ties, *_ = vote_comments(activities_of(said(*comments)), MEANING)
+    labels, ties, *_ = vote_comments(activities_of(commented(*comments)), MEANING)
     tables.conform(labels, COMMENT_LABELS)
     tables.conform(ties, COMMENT_TIES)
     return labels["label"].to_pylist() or ["tie"] * len(ties)
@@ -127,7 +127,7 @@ def test_label_is_that_of_the_exact_mean(hundredths, threshold):
     assert label_of(*values, threshold=threshold / 100) == [expected]
 
 
-def test_types_of_part_one():
+def test_types_of_values():
     rows = [(0, n, kind, 6.0, None) for n, kind in enumerate(STANDARD_TYPES["published_code"])]
     rows += [(0, 98, "Ki", 6.0, None), (0, 99, None, 6.0, None), (0, 97, "IC50", None, None)]
     activities = activities_of(rows)
@@ -168,18 +168,18 @@ def test_votes_equal_a_plain_count(votes):
             cell = (COMPOUNDS[compound], f"CHEMBL9{assay}")
             count[cell] += verdict
             cells.add(cell)
-    found = {(r["inchikey"], r["assay_chembl_id"]): r["label"] for r in labels.to_pylist()}
-    assert found == {cell: np.sign(count[cell]) for cell in cells if count[cell]}
+    label_of_cell = {(r["inchikey"], r["assay_chembl_id"]): r["label"] for r in labels.to_pylist()}
+    assert label_of_cell == {cell: np.sign(count[cell]) for cell in cells if count[cell]}
     assert len(ties) == sum(count[cell] == 0 for cell in cells)
-    spoken = [comment for *_, comment in votes if comment]
-    assert sum(unknown["activities"].to_pylist()) == spoken.count("NOT KNOWN")
+    written = [comment for *_, comment in votes if comment]
+    assert sum(unknown["activities"].to_pylist()) == written.count("NOT KNOWN")
     assert [step["activities"] for step in funnel] == [
-        len(votes), len(spoken), len(spoken) - spoken.count("NOT KNOWN"),
+        len(votes), len(written), len(written) - written.count("NOT KNOWN"),
     ]  # fmt: skip
 
 
 def test_potential_duplicates_can_be_left_out():
-    rows = [*measured(6.0, 8.0), *said("active")]
+    rows = [*measured(6.0, 8.0), *commented("active")]
     assert len(activities_of(rows, potential_duplicate=True)) == 0
     assert len(activities_of(rows, potential_duplicate=False)) == 3
 
@@ -217,7 +217,7 @@ def test_bad_comment_tables(tmp_path, text, message):
 
 
 def cells_of(rows):
-    """Rows (compound number, column, label) as a long table of labels."""
+    """Rows (compound number, task, label) as a long table of labels."""
     frame = pd.DataFrame(rows, columns=["compound", "task", "label"])
     frame["inchikey"] = frame["compound"].map(lambda number: f"{number:05d}")
     frame["task"] = frame["task"].astype("category")
@@ -228,10 +228,10 @@ def test_filter_counts_compounds_and_not_votes():
     """Nine active compounds with two comments each are nine, whatever the number of votes."""
     rows = [(n, 0, None, None, "active") for n in range(3)] * 4
     rows += [(n, 0, None, None, "inactive") for n in range(3, 8)]
-    part_two, *_ = vote_comments(activities_of(rows), MEANING)
-    assert part_two["active_votes"].to_pylist()[:3] == [4, 4, 4]
+    comment_labels, *_ = vote_comments(activities_of(rows), MEANING)
+    assert comment_labels["active_votes"].to_pylist()[:3] == [4, 4, 4]
     empty = pa.table({f.name: pa.array([], f.type) for f in PCHEMBL_LABELS})
-    labels, _ = combine_parts(empty.to_pandas(), part_two.to_pandas())
+    labels, _ = concatenate_labels(empty.to_pandas(), comment_labels.to_pandas())
     kept, dropped = filter_labels(labels, min_actives=4, min_inactives=4)
     assert kept.empty
     assert dropped[["actives", "inactives"]].values.tolist() == [[3, 5]]
@@ -253,10 +253,10 @@ def test_filter_is_the_largest_block_that_meets_all_minima(cells, actives, inact
     # Worked out the slow way: remove one offender at a time until none is left.
     rest = dict(cells)
     while True:
-        for column in sorted({column for _, column in rest}):
-            values = [label for (_, each), label in rest.items() if each == column]
+        for task in sorted({task for _, task in rest}):
+            values = [label for cell, label in rest.items() if cell[1] == task]
             if values.count(1) < actives or values.count(-1) < inactives:
-                rest = {cell: label for cell, label in rest.items() if cell[1] != column}
+                rest = {cell: label for cell, label in rest.items() if cell[1] != task}
                 break
         else:
             per_compound = Counter(compound for compound, _ in rest)
@@ -264,13 +264,12 @@ def test_filter_is_the_largest_block_that_meets_all_minima(cells, actives, inact
             if not few:
                 break
             rest = {cell: label for cell, label in rest.items() if cell[0] not in few}
-    found = {(int(r.inchikey), r.task): r.label for r in kept.itertuples()}
-    assert found == rest
-    columns = {column for _, column in cells}
-    assert set(dropped["task"]) | {column for _, column in rest} <= columns
-    assert not set(dropped["task"]) & {column for _, column in rest}
+    assert {(int(r.inchikey), r.task): r.label for r in kept.itertuples()} == rest
+    tasks, kept_tasks = {task for _, task in cells}, {task for _, task in rest}
+    assert set(dropped["task"]) | kept_tasks <= tasks
+    assert not set(dropped["task"]) & kept_tasks
     if labels == 1:
-        assert set(dropped["task"]) | {column for _, column in rest} == columns
+        assert set(dropped["task"]) | kept_tasks == tasks
 
 
 def test_two_labels_in_one_cell_are_refused():
@@ -278,23 +277,23 @@ def test_two_labels_in_one_cell_are_refused():
         filter_labels(cells_of([(1, "a", 1), (1, "a", -1)]), 0, 0)
 
 
-def part_tables():
-    """Both parts of three assays, of which one has values and comments."""
+def label_tables():
+    """Labels of both kinds for three assays, of which one has values and comments."""
     rows = [(n, 7, "IC50", value, None) for n, value in enumerate([4.5, 5.6, 6.7, 8.0])]
     rows += [(n, 11, "EC50", value, None) for n, value in enumerate([5.0, 9.0])]
     rows += [(n, 7, None, None, c) for n, c in enumerate(["active", "inactive", "active"])]
     rows += [(n, 5, None, None, "inactive") for n in (0, 6)]
     activities = activities_of(rows)
     means, _ = average_pchembl(activities, "paper", [4, 10])
-    part_one = binarise_pchembl(means, [7.5, 5.5, 6.5]).to_pandas()
-    part_two = vote_comments(activities, MEANING)[0].to_pandas()
-    return activities, part_one, part_two
+    pchembl_labels = binarise_pchembl(means, [7.5, 5.5, 6.5]).to_pandas()
+    comment_labels = vote_comments(activities, MEANING)[0].to_pandas()
+    return activities, pchembl_labels, comment_labels
 
 
-def test_columns_have_names_and_an_order():
-    _, part_one, part_two = part_tables()
-    _, columns = combine_parts(part_one, part_two)
-    assert list(columns["task"]) == [
+def test_tasks_have_names_and_an_order():
+    _, pchembl_labels, comment_labels = label_tables()
+    _, tasks = concatenate_labels(pchembl_labels, comment_labels)
+    assert list(tasks["task"]) == [
         "CHEMBL97|pchembl>=5.5", "CHEMBL911|pchembl>=5.5",
         "CHEMBL97|pchembl>=6.5", "CHEMBL911|pchembl>=6.5",
         "CHEMBL97|pchembl>=7.5", "CHEMBL911|pchembl>=7.5",
@@ -308,15 +307,15 @@ def test_matrix_and_its_names_belong_together(tmp_path):
     A matrix that was saved before rows or columns were dropped, beside names saved afterwards,
     would fail: the filter here drops a compound and a column from the middle.
     """
-    activities, part_one, part_two = part_tables()
-    labels, columns = combine_parts(part_one, part_two)
+    activities, pchembl_labels, comment_labels = label_tables()
+    labels, tasks = concatenate_labels(pchembl_labels, comment_labels)
     kept, _ = filter_labels(labels, min_actives=1, min_inactives=1)
     assays = activities.append_column("assay_id", pa.array(range(len(activities))))
     for name in ("assay_description", "assay_type", "target_chembl_id", "target_name"):
         assays = assays.append_column(name, pa.nulls(len(activities), pa.string()))
     assays = assays.append_column("target_organism", pa.nulls(len(activities), pa.string()))
-    assays = describe_assays(assays, columns["assay_chembl_id"])
-    matrix, rows, table, long = assemble(kept, columns, assays)
+    assays = describe_assays(assays, tasks["assay_chembl_id"])
+    matrix, rows, table, long = build_matrix(kept, tasks, assays)
     tables.conform(rows, MATRIX_COMPOUNDS)
     tables.conform(table, ASSAYS)
     tables.conform(long, LABELS)
@@ -324,7 +323,7 @@ def test_matrix_and_its_names_belong_together(tmp_path):
     path = tmp_path / "label_matrix.mtx"
     write_matrix_market(matrix, path)
     read = scipy.io.mmread(path).tocoo()
-    found = {
+    entries = {
         (rows["INCHIKEY"][row], table["TASK"][column]): value
         for row, column, value in zip(read.row, read.col, read.data, strict=True)
     }
@@ -341,7 +340,7 @@ def test_matrix_and_its_names_belong_together(tmp_path):
         for threshold in (5.5, 6.5, 7.5)
     }
     expected |= {(keys[n], "CHEMBL97|comment"): label for n, label in ((0, 1), (1, -1), (2, 1))}
-    assert found == expected
+    assert entries == expected
     assert {(r.inchikey, r.task): r.label for r in long.itertuples()} == expected
     assert "CHEMBL95|comment" not in set(table["TASK"])
     assert keys[6] not in set(rows["INCHIKEY"])
@@ -349,9 +348,9 @@ def test_matrix_and_its_names_belong_together(tmp_path):
     assert list(table["INACTIVES"]) == list((read.toarray() < 0).sum(axis=0))
 
 
-def test_contradictions_between_the_parts():
-    _, part_one, part_two = part_tables()
-    conflicts = find_conflicts(part_one, part_two)
+def test_contradictions_between_the_kinds():
+    _, pchembl_labels, comment_labels = label_tables()
+    conflicts = find_conflicts(pchembl_labels, comment_labels)
     tables.conform(conflicts, CONFLICTS)
     names = ["inchikey", "pchembl_label", "threshold", "comment_label"]
     assert conflicts[names].values.tolist() == [
@@ -360,13 +359,13 @@ def test_contradictions_between_the_parts():
     ]
 
 
-def test_matrix_without_a_column_says_how_close_it_came():
-    _, part_one, part_two = part_tables()
-    labels, columns = combine_parts(part_one, part_two)
+def test_matrix_without_a_task_says_how_close_it_came():
+    _, pchembl_labels, comment_labels = label_tables()
+    labels, tasks = concatenate_labels(pchembl_labels, comment_labels)
     kept, dropped = filter_labels(labels, 3, 3)
-    named = name_dropped_columns(dropped, columns)
+    named = name_dropped_tasks(dropped, tasks)
     tables.conform(named, DROPPED_ASSAYS)
-    with pytest.raises(InputError, match=r"none of 8 columns .* CHEMBL97\|pchembl>=\S+, has"):
+    with pytest.raises(InputError, match=r"none of 8 tasks .* CHEMBL97\|pchembl>=\S+, has"):
         require_labels(kept, dropped)
     nothing = labels.iloc[:0]
     with pytest.raises(InputError, match="no activity gives a label"):

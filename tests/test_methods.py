@@ -162,7 +162,7 @@ def test_parts_of_its_own_are_kept_and_told(tmp_path):
     keys = read(write_tool(tmp_path, table, "csv"))["compounds"].keys
     assert keys["part"].tolist() == table["part"].tolist()
     [problem] = find_other_parts("tool", keys, SPLITS)
-    assert "3 of 4 in other parts" in problem["why"]
+    assert "3 of 4 in other parts" in problem.why
 
 
 def spoilt(**columns):
@@ -231,7 +231,7 @@ def test_not_a_number_and_no_table_are_named_in_parquet(tmp_path):
 def test_statistics_do_without_torch():
     code = (
         "import sys\n"
-        "from paintassay import comparison, methods, run_metrics, tool_predictions\n"
+        "from paintassay.statistics import compare, methods, scoring, tools\n"
         "assert 'torch' not in sys.modules"
     )
     folder = ROOT / "workflow" / "scripts"

@@ -33,10 +33,10 @@ def labels_and_scores(draw):
 @settings(deadline=None, max_examples=300)
 def test_equals_the_share_of_pairs(case):
     labels, scores = case
-    found = task_auc(labels, scores)
-    assert found.dtype == np.float64 and found.shape == (labels.shape[1],)
-    assert np.allclose(found, share_of_pairs(labels, scores), rtol=1e-12, atol=0, equal_nan=True)
-    assert np.array_equal(found, task_auc(labels.astype(float), scores), equal_nan=True)
+    aucs = task_auc(labels, scores)
+    assert aucs.dtype == np.float64 and aucs.shape == (labels.shape[1],)
+    assert np.allclose(aucs, share_of_pairs(labels, scores), rtol=1e-12, atol=0, equal_nan=True)
+    assert np.array_equal(aucs, task_auc(labels.astype(float), scores), equal_nan=True)
 
 
 def test_a_worked_example():

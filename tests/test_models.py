@@ -125,8 +125,8 @@ def test_first_weights_have_the_papers_distribution(name, variance, kurtosis):
             error = 5 / math.sqrt(values.size)
             assert abs(values.mean()) < error * math.sqrt(expected), parameter
             assert values.var() == pytest.approx(expected, rel=error * math.sqrt(2)), parameter
-            found = (values**4).mean() / values.var() ** 2
-            assert found == pytest.approx(kurtosis, abs=error * math.sqrt(96)), parameter
+            estimate = (values**4).mean() / values.var() ** 2
+            assert estimate == pytest.approx(kurtosis, abs=error * math.sqrt(96)), parameter
 
 
 def randomised_state(model):
@@ -197,9 +197,9 @@ def test_noisy_and_is_the_published_formula():
     thresholds = torch.tensor([-0.5, 0.0, 0.1, 0.3, 0.9, 1.4])
     probabilities = 1 / (1 + np.exp(-logits.double().numpy())).reshape(4, 6, 15)
     expected = noisy_and_by_formula(probabilities, thresholds.numpy())
-    found = noisy_and(logits, thresholds)
-    np.testing.assert_allclose(torch.sigmoid(found).numpy(), expected, rtol=1e-5)
-    np.testing.assert_allclose(found.numpy(), np.log(expected / (1 - expected)), atol=2e-5)
+    pooled = noisy_and(logits, thresholds)
+    np.testing.assert_allclose(torch.sigmoid(pooled).numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(pooled.numpy(), np.log(expected / (1 - expected)), atol=2e-5)
 
 
 @pytest.mark.parametrize("level", [-60.0, -20.0, 20.0, 60.0])

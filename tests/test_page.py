@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -19,8 +20,8 @@ from PIL import Image
 from paintassay.drawing.style import METHOD_COLOURS, method_colours, method_names
 from paintassay.report.figures.example_data import first_views, pick_examples
 from paintassay.report.page import content as page
-from paintassay.report.page import data as page_account
 from paintassay.report.page import data as page_data
+from paintassay.report.page import losses as page_losses
 from paintassay.report.page import text as page_text
 from paintassay.report.page.images import (
     LIMIT_BYTES,
@@ -28,6 +29,15 @@ from paintassay.report.page.images import (
     encode,
     examples_by_task,
     small_pictures,
+)
+from paintassay.report.page.rows import (
+    AssayRow,
+    MethodRow,
+    PageExamples,
+    PairRow,
+    RocTest,
+    TaskResult,
+    WilcoxonTest,
 )
 from paintassay.report.page.text import DASH, TIMES
 
@@ -77,16 +87,15 @@ def make_examples(made, number=24):
     scores = made["predictions"]["resnet", 1].set_index("inchikey").drop(columns="part")
     picked = pick_examples(scores, made["labels"])
     rows = first_views(made["manifest"], picked["inchikey"])
-    pictures = small_pictures([pixels[row] for row in rows["row"]], CHANNELS)
-    return {
-        "method": "resnet",
-        "split": 1,
-        "replicate": 1,
-        "by_task": examples_by_task(picked, rows, pictures),
-        "pictures": pictures,
-        "panels": channel_panels(pixels[0], CHANNELS),
-        "view": f"plate P1, well A01, site 1, {HOSTILE}",
-    }
+    return PageExamples(
+        method="resnet",
+        split=1,
+        replicate=1,
+        by_task=examples_by_task(picked, rows),
+        pictures=small_pictures([pixels[row] for row in rows["row"]], CHANNELS),
+        panels=channel_panels(pixels[0], CHANNELS),
+        view=f"plate P1, well A01, site 1, {HOSTILE}",
+    )
 
 
 def render(made, examples=None):
@@ -122,7 +131,7 @@ def test_no_text_of_the_data_becomes_markup_or_program(html, made):
     # It is shown as it stands, once a place, and by no template evaluated.
     assert HOSTILE in "".join(parsed.text)
     drawn = json.loads(parsed.script("drawn"))
-    assert drawn["assays"][0]["title"] == made["tables"]["assays"]["DESCRIPTION"][0] == HOSTILE
+    assert drawn["assays"][0]["title"] == made["tables"].assays["DESCRIPTION"][0] == HOSTILE
     assert "49" not in drawn["assays"][0]["title"]
 
 
@@ -152,7 +161,7 @@ def test_embedded_json_is_the_same_data_and_ends_no_element(data):
 
 def test_tables_say_what_the_statistics_say(html, made):
     tables = Page(html).tables
-    summary = made["tables"]["summary"]
+    summary = made["tables"].summary
     head, *rows = tables["table-1"]
     assert [row[0]["text"] for row in rows] == list(method_names(summary["method"]).values())
     column = [cell["text"] for cell in head].index("mean AUC")
@@ -163,7 +172,7 @@ def test_tables_say_what_the_statistics_say(html, made):
             round(expected["auc_sd"], 3),
         )
         assert row[2]["text"] == f"{expected['evaluable']} of {expected['tasks']}"
-    tests = made["tables"]["wilcoxon"].set_index(["worse", "better"])
+    tests = made["tables"].wilcoxon.set_index(["worse", "better"])
     keys = list(summary["method"])
     _, *rows = tables["table-2"]
     for worse, row in zip(keys, rows, strict=True):
@@ -175,24 +184,24 @@ def test_tables_say_what_the_statistics_say(html, made):
                 shown = float(cell["data"][f"data-{name}"])
                 assert shown == pytest.approx(expected[name], rel=1e-3, abs=1e-4)
             assert ("significant" in cell["data"]["class"]) == (expected["pvalue"] < 0.01)
-    of_task = made["tables"]["tasks"].set_index(["task", "method"])
+    of_task = made["tables"].tasks.set_index(["task", "method"])
     _, *rows = tables["table-assays"]
-    for task, row in zip(made["tables"]["assays"]["TASK"], rows, strict=True):
+    for task, row in zip(made["tables"].assays["TASK"], rows, strict=True):
         for method, cell in zip(keys, row[5:], strict=True):
             auc = of_task.loc[(task, method), "auc"]
             assert cell["text"] == (DASH if np.isnan(auc) else f"{auc:.2f}")
     _, *rows = tables["table-3"]
     assert [row[1]["text"].replace(",", "") for row in rows] == [
-        str(made["tables"]["costs"].set_index("model").loc[key, "parameters"]) for key in keys
+        str(made["tables"].costs.set_index("model").loc[key, "parameters"]) for key in keys
     ]
 
 
 def test_drawn_data_are_those_of_the_tables(html, made):
     drawn = json.loads(Page(html).script("drawn"))
-    tables, keys = made["tables"], list(made["tables"]["summary"]["method"])
+    tables, keys = made["tables"], list(made["tables"].summary["method"])
     assert [each["colour"] for each in drawn["methods"]] == [METHOD_COLOURS[key] for key in keys]
     assert [keys[place] for place in drawn["pair"]] == ["gapnet", "fnn"]
-    tests = tables["roc_tests"].set_index(["first", "second", "task"]).sort_index()
+    tests = tables.roc_tests.set_index(["first", "second", "task"]).sort_index()
     names = ["auc_first", "auc_second", "pvalue", "benjamini_hochberg", "holm"]
     for pair in drawn["pairs"]:
         first, second = keys[pair["first"]], keys[pair["second"]]
@@ -202,13 +211,13 @@ def test_drawn_data_are_those_of_the_tables(html, made):
         assert pair["compared"] == len(aucs) == sum(row is not None for row in pair["rows"])
         for assay, row in zip(drawn["assays"], pair["rows"], strict=True):
             if row:
-                whole = tests.loc[(first, second, assay["task"]), names]
-                assert row[:5] == pytest.approx(list(whole), rel=1e-3, abs=1e-4)
+                test = tests.loc[(first, second, assay["task"]), names]
+                assert row[:5] == pytest.approx(list(test), rel=1e-3, abs=1e-4)
     assay = drawn["assays"][2]
-    curve = tables["roc_curves"].query("task == @assay['task'] and method == @keys[0]")
+    curve = tables.roc_curves.query("task == @assay['task'] and method == @keys[0]")
     points = np.reshape(assay["curves"][0], (-1, 2)) / 1000
     assert points == pytest.approx(curve.iloc[:, :2].to_numpy(), abs=5e-4)
-    own = tables["tasks"].query("task == @assay['task'] and method == @keys[0]").iloc[0]
+    own = tables.tasks.query("task == @assay['task'] and method == @keys[0]").iloc[0]
     for name in ("auc_run", "low", "high"):
         assert assay["results"][0][name] == pytest.approx(own[name], rel=1e-3)
     counts = (made["labels"][assay["task"]].to_numpy()[:, None] == [1, -1]).sum(axis=0)
@@ -241,7 +250,7 @@ def test_page_is_the_same_each_time_and_has_no_date(made, html):
 def test_page_says_what_it_has_not(arguments, without):
     made = study(**arguments)
     if "costs" in without:
-        made["tables"]["costs"] = None
+        made["tables"] = replace(made["tables"], costs=None)
     html = render(made)
     text = " ".join("".join(Page(html).text).split())
     assert not re.search(r"\b(nan|NaN|inf|<NA>|undefined)\b", text)
@@ -260,29 +269,37 @@ def test_page_says_what_it_has_not(arguments, without):
 def test_a_tool_without_wells_is_ranked_and_told_by_compound():
     made = study(methods=("gapnet", "my_tool"))
     wells = ["auc_mean", "auc_sd", "f1_mean", "f1_sd", "above_0.9", "above_0.8", "above_0.7"]
-    summary = made["tables"]["summary"].astype(dict.fromkeys(wells, "float64"))
+    summary = made["tables"].summary.astype(dict.fromkeys(wells, "float64"))
     summary.loc[summary["method"] == "my_tool", [*wells, "auc_mean_compounds"]] = [*[None] * 7, 0.9]
-    made["tables"]["summary"] = summary
+    made["tables"] = replace(made["tables"], summary=summary)
     content = page.page_content(made["tables"], made["facts"])
-    assert content["best"] == {"label": "highest mean AUC: my_tool, by compound", "value": 0.9}
-    assert content["findings"][0].startswith("my_tool has the highest mean AUC: 0.900")
-    assert "above 0.9" not in content["findings"][0]
+    assert content.best == ("highest mean AUC: my_tool, by compound", 0.9)
+    assert content.findings[0].startswith("my_tool has the highest mean AUC: 0.900")
+    assert "above 0.9" not in content.findings[0]
     assert "by compound where a method has no wells" in render(made)
 
 
 # Words
 
 
+def make_row(kind, **values):
+    """A row of the page that has these values, and None in all its other fields."""
+    return kind(**(dict.fromkeys(kind.__annotations__) | values))
+
+
 def made_method(name, mean):
-    return {
-        "name": name, "auc_mean": mean, "auc_sd": 0.1, "evaluable": 7, "tasks": 9, "above_0.9": 1,
-        "above_0.8": 2, "above_0.7": 3, "auc_mean_compounds": mean, "auc_sd_compounds": 0.1,
-    }  # fmt: skip
+    return make_row(
+        MethodRow, name=name, auc_mean=mean, auc_sd=0.1, evaluable=7, tasks=9, above_0_9=1,
+        above_0_8=2, above_0_7=3, auc_mean_compounds=mean, auc_sd_compounds=0.1,
+    )  # fmt: skip
 
 
 def made_tests(pvalues):
     return [
-        [None if row == column else {"pvalue": p, "holm": min(1, 6 * p)} for column, p in pvalues]
+        [
+            None if row == column else make_row(WilcoxonTest, pvalue=p, holm=min(1, 6 * p))
+            for column, p in pvalues
+        ]
         for row in range(len(pvalues))
     ]
 
@@ -298,19 +315,21 @@ def test_findings_claim_no_more_than_the_tests():
     some = page_text.findings(methods, [], made_tests([(0, 0.005), (1, 1), (2, 1)]), [], [0, 1])
     assert "outperforms the two other methods with p < 0.01" in some[1]
     assert "for all 6 ordered pairs, none remains" in some[1]
-    rows = [[0.9, 0.6, 0.01, 0.04, 0.04], [0.6, 0.9, 0.03, 0.2, 0.3], [0.5, 0.6, 0.5, 0.6, 1], None]
-    pair = {"first": 0, "second": 1, "compared": 3, "correlation": -0.5, "rows": rows}
+    values = [[0.9, 0.6, 0.01, 0.04, 0.04], [0.6, 0.9, 0.03, 0.2, 0.3], [0.5, 0.6, 0.5, 0.6, 1]]
+    rows = [*(RocTest(*row, valid_pvalue=None, delong_pvalue=None) for row in values), None]
+    pair = make_row(PairRow, first=0, second=1, compared=3, correlation=-0.5, rows=rows)
     tests = made_tests([(0, 1), (1, 1), (2, 1)])
     paired = page_text.findings(methods, [pair], tests, [], [1, 0])
     assert "correlated with r = \N{MINUS SIGN}0.50" in paired[2]
     assert "in favour of A in 1 and in favour of B in 1 " in paired[2]
     assert paired[2].endswith("corrected by Benjamini and Hochberg, in 1 and 0.")
-    certain = [{"results": [{"low": 1.0, "high": 1.0, "test": [3, 7]}, None, None]}]
+    result = make_row(TaskResult, low=1.0, high=1.0, test=(3, 7))
+    certain = [make_row(AssayRow, results=[result, None, None])]
     assert (
         "shrink to a point in one task"
         in page_text.findings(methods, [], tests, certain, [0, 1])[-1]
     )
-    unmeasured = [made_method("A", None) | {"auc_mean_compounds": None}]
+    unmeasured = [made_method("A", None)]
     assert "nothing to compare" in page_text.findings(unmeasured, [], [[None]], [], [0])[0]
 
 
@@ -323,7 +342,7 @@ def test_p_values_are_written_for_people(value, text):
     assert page_text.format_p(value) == text
 
 
-# Account
+# Losses
 
 
 def test_quality_is_counted_by_channel_and_plate():
@@ -338,13 +357,13 @@ def test_quality_is_counted_by_channel_and_plate():
         ],
         columns=["plate", "well", "site", "channel", "flags"],
     ).assign(focus_slope=[-2.0, -1, -4, -1, -3, -1], saturated=0.0, background=1.0, mean=2.0)
-    account = page_account.summarise_quality(quality)
-    assert account["flags"] == ["blurred", "dim"]
-    mito, hoechst = account["channels"]
-    assert (mito["planes"], mito["flagged"], mito["focus_slope"]) == (3, 2, -3.0)
-    assert (mito["counts"]["blurred"], mito["counts"]["dim"], hoechst["counts"]["dim"]) == (1, 2, 1)
-    assert (account["plates"], account["plates_flagged"]) == (3, 2)
-    assert account["worst_plates"][0] == {"plate": "P3", "planes": 2, "flagged": 2}
+    summary = page_losses.summarise_quality(quality)
+    assert summary.flags == ["blurred", "dim"]
+    mito, hoechst = summary.channels
+    assert (mito.planes, mito.flagged, mito.focus_slope) == (3, 2, -3.0)
+    assert (mito.counts["blurred"], mito.counts["dim"], hoechst.counts["dim"]) == (1, 2, 1)
+    assert (summary.plates, summary.plates_flagged) == (3, 2)
+    assert summary.worst_plates[0] == page_losses.PlateQuality("P3", 2, 2)
 
 
 def test_funnel_counts_losses_within_a_unit():
@@ -354,11 +373,11 @@ def test_funnel_counts_losses_within_a_unit():
         ("keys", 7, "compounds"),
         ("in", 4, "compounds"),
     ]
-    funnel = page_account.funnel_rows(
+    funnel = page_losses.funnel_rows(
         [{"step": step, "count": count, "unit": unit} for step, count, unit in steps]
     )
-    assert [row["lost"] for row in funnel] == [None, 2, None, 3]
-    assert [row["share"] for row in funnel] == [1, 0.8, 0.7, 0.4]
+    assert [step.lost for step in funnel] == [None, 2, None, 3]
+    assert [step.share for step in funnel] == [1, 0.8, 0.7, 0.4]
 
 
 # Images
@@ -391,22 +410,22 @@ def test_a_compound_is_shown_by_its_first_labelled_view(made):
 def test_pictures_are_small_and_never_enlarged():
     noise = np.random.default_rng(1).integers(0, 256, (520, 696, 3), np.uint8)
     large = encode(noise)
-    content = base64.b64decode(large["src"].split(",")[1])
+    content = base64.b64decode(large.src.split(",")[1])
     picture = Image.open(io.BytesIO(content))
     assert picture.format == "JPEG"
-    assert picture.size == (large["width"], large["height"]) == (240, 179)
+    assert picture.size == (large.width, large.height) == (240, 179)
     assert len(content) <= LIMIT_BYTES
     small = encode(np.full((20, 30, 3), (200, 10, 10), np.uint8))
-    assert (small["width"], small["height"]) == (30, 20)
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(small["src"].split(",")[1]))))
+    assert (small.width, small.height) == (30, 20)
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(small.src.split(",")[1]))))
     assert np.abs(pixels.astype(int) - (200, 10, 10)).max() < 8
 
 
 def test_panels_show_the_stains_and_not_the_brightfield():
     view = shard(views=1)[0]
     panels = channel_panels(np.concatenate([view, view[:1]]), [*CHANNELS, "HighZBF"])
-    assert [panel["name"] for panel in panels] == ["all channels", *CHANNELS]
-    nuclei = Image.open(io.BytesIO(base64.b64decode(panels[-1]["src"].split(",")[1])))
+    assert [panel.name for panel in panels] == ["all channels", *CHANNELS]
+    nuclei = Image.open(io.BytesIO(base64.b64decode(panels[-1].picture.src.split(",")[1])))
     red, _, blue = np.asarray(nuclei).reshape(-1, 3).mean(axis=0)
     assert blue > 1.5 * red
 
@@ -442,7 +461,7 @@ def test_colours_of_methods_are_fixed_distinct_and_visible_on_light_and_dark():
 
 def test_default_pair_is_the_papers_or_the_best_two():
     def pair(*keys):
-        return page_data.default_pair([{"method": key} for key in keys])
+        return page_data.default_pair([make_row(MethodRow, method=key) for key in keys])
 
     assert pair("resnet", "fnn", "gapnet") == [2, 1]
     assert pair("resnet", "gapnet", "mine") == [0, 1]

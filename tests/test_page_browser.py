@@ -140,8 +140,8 @@ def test_tables_sort_by_mouse_and_keyboard_with_what_is_missing_last(visit):
 
 def test_wilcoxon_table_shows_each_of_its_values(visit, made):
     page = visit()
-    order = list(made["tables"]["summary"]["method"])
-    test = made["tables"]["wilcoxon"].set_index(["worse", "better"]).loc[(order[2], order[0])]
+    order = list(made["tables"].summary["method"])
+    test = made["tables"].wilcoxon.set_index(["worse", "better"]).loc[(order[2], order[0])]
     cell = page.locator("#table-2 tbody tr").nth(2).locator("td").first
     for name in ("holm", "benjamini_hochberg", "effect_size", "median_difference", "pairs"):
         page.locator(f"input[name=wilcoxon][value={name}]").check()
@@ -179,7 +179,7 @@ def test_assay_opens_tells_all_and_closes_by_keyboard(visit, made):
     assert dialog.locator(".roc polyline").count() == 3
     dialog.get_by_role("button", name="Next assay").click()
     dialog.get_by_role("button", name="Next assay").click()
-    title = made["tables"]["assays"]["DESCRIPTION"][2]
+    title = made["tables"].assays["DESCRIPTION"][2]
     assert page.locator("#assay-title").inner_text() == title
     only = dialog.locator(".key button").nth(1)
     only.click()
@@ -221,19 +221,19 @@ def test_figure_tells_a_task_to_mouse_and_keyboard(visit, made):
     plot, readout = page.locator("#versus-plot svg"), page.locator("#versus-readout")
     assert page.locator("#versus-x").input_value() != page.locator("#versus-y").input_value()
     assert page.locator("#versus-x option:checked").inner_text() == "GapNet"
-    tests = made["tables"]["roc_tests"].set_index(["first", "second", "task"]).sort_index()
+    tests = made["tables"].roc_tests.set_index(["first", "second", "task"]).sort_index()
     dot = plot.locator("circle[data-assay='2']")
     dot.scroll_into_view_if_needed()
     dot.hover(force=True)
-    title = made["tables"]["assays"]["DESCRIPTION"][2]
+    title = made["tables"].assays["DESCRIPTION"][2]
     assert readout.locator("h3").inner_text() == title
     assert page.locator("#versus-live").inner_text().startswith(title)
-    test = tests.loc[("gapnet", "fnn", made["tables"]["assays"]["TASK"][2])]
+    test = tests.loc[("gapnet", "fnn", made["tables"].assays["TASK"][2])]
     text = readout.inner_text()
     assert f"{test['auc_first']:.3f}" in text and f"{test['auc_second']:.3f}" in text
     scale = {}
     for place in (2, 5):
-        own = tests.loc[("gapnet", "fnn", made["tables"]["assays"]["TASK"][place])]
+        own = tests.loc[("gapnet", "fnn", made["tables"].assays["TASK"][place])]
         node = plot.locator(f"circle[data-assay='{place}']")
         at = {axis: float(node.get_attribute(axis)) for axis in ("cx", "cy")}
         scale[place] = at["cx"], own["auc_first"], at["cy"], own["auc_second"]
@@ -267,8 +267,8 @@ def test_figure_tells_a_task_to_mouse_and_keyboard(visit, made):
 
 def test_figure_counts_and_colours_what_is_significant(visit, made):
     page = visit()
-    tests = made["tables"]["roc_tests"]
-    order = list(made["tables"]["summary"]["method"])
+    tests = made["tables"].roc_tests
+    order = list(made["tables"].summary["method"])
     # Methods change places rather than be compared with themselves.
     page.locator("#versus-x").select_option(label="FNN")
     assert page.locator("#versus-y option:checked").inner_text() == "GapNet"

@@ -1,12 +1,14 @@
 """The plan of the whole published study: what it runs, how often, and how long planning takes."""
 
 import re
+import subprocess
+import sys
 import time
 
 import pytest
-from conftest import OWN_LIBRARY, ROOT, snakemake
+from conftest import OWN_LIBRARY, ROOT, plan, run_script, snakemake
 
-from paintassay.images.index import BRAY_WAVELENGTHS
+from paintassay.images.layouts.bray import BRAY_WAVELENGTHS
 from paintassay.plan.sources import read_sources
 
 MODELS = ["gapnet", "milnet", "mcnn", "densenet", "resnet", "sccnn", "fnn"]
@@ -45,60 +47,88 @@ RETRIEVED = {"retrieve_chembl": 1, "retrieve_plate_maps": 1, "retrieve_table": 2
 MOST_SECONDS = 60
 
 
-def plan(folder, config, *arguments):
-    """Jobs of each rule in the plan, its whole text, and how long it took."""
-    started = time.monotonic()
-    run = snakemake(folder, config, "--dry-run", *arguments)
-    took = time.monotonic() - started
-    assert run.returncode == 0, run.stderr[-3000:]
-    text = run.stdout + run.stderr
-    jobs = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", text, re.M)}
-    return jobs, text, took
-
-
 def expected(plates, **more):
-    jobs = dict.fromkeys(A_PLATE, plates) | dict.fromkeys(ONCE, 1) | NETWORKS | more
-    return jobs | {"total": sum(jobs.values())}
+    """How many jobs each rule has with so many plates."""
+    return dict.fromkeys(A_PLATE, plates) | dict.fromkeys(ONCE, 1) | NETWORKS | more
+
+
+def timed_plan(folder, config):
+    """A plan, and the seconds that it took."""
+    started = time.monotonic()
+    planned = plan(folder, config)
+    return planned, time.monotonic() - started
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    return plan(tmp_path_factory.mktemp("published"), {})
+    return timed_plan(tmp_path_factory.mktemp("published"), {})
 
 
 def test_published_study_is_planned_as_it_is(published):
     """config/config.yaml alone, in an empty folder: every plate, model, split and replicate."""
-    jobs, text, took = published
-    assert jobs == expected(405, **RETRIEVED)
-    assert jobs["total"] == 1798 <= 2000
+    planned, took = published
+    assert planned.count() == expected(405, **RETRIEVED)
+    assert len(planned.jobs) == 1798 <= 2000
     assert took < MOST_SECONDS
-    trained = re.findall(r"wildcards: model=(\w+), split=(\d), replicate=(\d)\n", text)
-    networks = {(model, split, each) for model in MODELS for split in "123" for each in "123"}
-    assert set(trained) == networks
+    trained = {tuple(job["wildcards"].values()) for job in planned.of("train_model")}
+    assert trained == {
+        (model, split, replicate) for model in MODELS for split in "123" for replicate in "123"
+    }
 
 
 def test_plan_tells_what_comes_from_the_network(published):
-    """Megabytes, and for what is kept the licence, stand in the line of each job that fetches."""
-    _, text, _ = published
-    blocks = re.split(r"\n(?=rule |\[)", text)
-    told = {}
-    for block in blocks:
-        if match := re.match(r"rule (\w+):", block):
-            told.setdefault(match[1], []).append(re.search(r"download_mb=(\d+)", block))
-    megabytes = {
-        rule: sorted({int(match[1]) for match in found})
-        for rule, found in told.items()
-        if all(found)
-    }
+    planned, _ = published
+    megabytes = {}
+    for job in planned.jobs:
+        if "download_mb" in job["resources"]:
+            megabytes.setdefault(job["rule"], set()).add(job["resources"]["download_mb"])
     assert megabytes == {
-        "retrieve_chembl": [5765],
-        "retrieve_plate_maps": [2],
-        "retrieve_table": [5, 2500],
-        "convert_plate": [7700],
-        "read_cells": [8400],
+        "retrieve_chembl": {5765},
+        "retrieve_plate_maps": {2},
+        "retrieve_table": {5, 2500},
+        "convert_plate": {7700},
+        "read_cells": {8400},
     }
-    assert text.count("CC BY-SA 3.0") == 1
-    assert re.search(r"rule retrieve_chembl:(?:\n .*)*disk_mb=40355", text)
+    [dump] = planned.of("retrieve_chembl")
+    assert dump["resources"]["disk_mb"] == 7 * 5765
+
+
+def test_resources_are_numbers_that_a_scheduler_can_compare(published, tmp_path):
+    planned, _ = published
+    service = plan(tmp_path, {"chembl": {"source": "webservice"}}, "labels")
+    scripts = set()
+    for job in [*planned.jobs, *service.jobs]:
+        scripts.add(job["rule"])
+        # Snakemake adds the folder, and the words for what is given in MB.
+        names = set(job["resources"]) - {"tmpdir", "mem", "disk"}
+        for name in names:
+            assert type(job["resources"][name]) in (int, float), (job["rule"], name)
+    assert {"retrieve_chembl", "fetch_activities", "train_model", "build_report"} <= scripts
+
+
+def test_licence_of_what_is_fetched_stands_in_the_list_of_rules_and_in_the_log(
+    published, rules, tmp_path
+):
+    listed = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--list-rules"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    licence = read_sources(ROOT / "workflow/resources/data_sources.csv")["chembl"].licence
+    assert licence == "CC BY-SA 3.0"
+    assert licence in rules["retrieve_chembl"]["docstring"] in listed
+    # The first line of the job's log, whatever comes after it.
+    [job] = published[0].of("retrieve_chembl")
+    log = tmp_path / "retrieve_chembl.log"
+    job["params"]["settings"] = {"url": "http://127.0.0.1:9/chembl_37_sqlite.tar.gz"}
+    with pytest.raises(SystemExit, match="cannot be"):
+        run_script(
+            "retrieve_chembl",
+            tmp_path,
+            output={"database": "chembl_37.db", "origin": "download.json"},
+            params=job["params"],
+            log=log,
+        )
+    assert re.search(rf"INFO .*37; {licence}; 5765 MB; http://127", log.read_text().splitlines()[0])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +142,7 @@ def test_plan_tells_what_comes_from_the_network(published):
 )
 def test_nothing_is_fetched_that_the_target_does_not_need(tmp_path, target, models, retrieved):
     config = {"models": {name: {"enabled": name in models} for name in MODELS}}
-    jobs, _, _ = plan(tmp_path, config, target)
+    jobs = plan(tmp_path, config, target).count()
     assert {rule: jobs[rule] for rule in jobs if rule.startswith("retrieve_")} == retrieved
     assert "read_cells" not in jobs
 
@@ -140,9 +170,9 @@ def own_screen(folder, plates=406):
 
 
 def test_own_screen_of_that_size_is_planned_once_its_plates_are_listed(tmp_path):
-    jobs, _, took = plan(tmp_path, own_screen(tmp_path))
-    assert jobs == expected(406)
-    assert jobs["total"] == 1798
+    planned, took = timed_plan(tmp_path, own_screen(tmp_path))
+    assert planned.count() == expected(406)
+    assert len(planned.jobs) == 1798
     assert took < MOST_SECONDS
 
 
@@ -161,16 +191,17 @@ def test_own_screen_of_that_size_is_planned_once_its_plates_are_listed(tmp_path)
     ],
 )
 def test_named_targets_run_what_they_need_and_no_more(tmp_path, target, last, beyond):
-    jobs, _, _ = plan(tmp_path, own_screen(tmp_path, plates=2), target)
+    jobs = plan(tmp_path, own_screen(tmp_path, plates=2), target).count()
     assert last in jobs
     assert not set(beyond) & set(jobs)
 
 
 def test_own_copy_of_the_images_can_go_with_published_single_cells(tmp_path):
-    url = read_sources(ROOT / "workflow/resources/data_sources.csv")["single_cells"]["url"]
+    url = read_sources(ROOT / "workflow/resources/data_sources.csv")["single_cells"].url
     config = own_screen(tmp_path) | {"single_cells": {"tables": url}}
-    _, text, _ = plan(tmp_path, config, "results/dataset/cells/24277.parquet")
-    assert re.search(r"rule read_cells:(?:\n .*)*resources: .*download_mb=8400", text)
+    [job] = plan(tmp_path, config, "results/dataset/cells/24277.parquet").of("read_cells")
+    assert job["resources"]["download_mb"] == 8400
+    assert job["params"]["settings"] == {"url": url}
 
 
 def test_own_images_never_meet_published_single_cells(tmp_path):

@@ -1,6 +1,6 @@
 """Predictions: averages and spreads against pandas, tables, and predicting in any portions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +16,9 @@ from paintassay.dataset.parts import add_parts, parts_of
 from paintassay.predictions import average as predictions
 from paintassay.predictions.average import average, combine
 from paintassay.predictions.tables import FILES, prediction_table, read_predictions
+from paintassay.training import predict as predict_module
 from paintassay.training.predict import check_fit, predict
+from paintassay.training.weights import TrainedModel
 
 CPU = torch.device("cpu")
 TASKS = ["CHEMBL1|pchembl>=5.5", "CHEMBL2|comment", "CHEMBL3|comment"]
@@ -258,7 +260,7 @@ SETTINGS = SimpleNamespace(precision="float32", channels_last=False, threads=1)
 
 @pytest.fixture(scope="module")
 def crops():
-    """Up to five crops of each of 12 views, and a network whose dropout would show."""
+    """Up to five crops of each of 12 views, and a model whose dropout would show."""
     random = np.random.default_rng(3)
     view_of = np.repeat(np.arange(12), random.integers(1, 6, 12))
     pixels = random.integers(0, 256, (len(view_of), 2, 8, 8), np.uint8)
@@ -324,7 +326,7 @@ def test_several_processes_together_predict_what_one_does(crops, monkeypatch, wo
         tensor.copy_(totals[key])
 
     monkeypatch.setattr(torch.distributed, "all_reduce", all_reduce)
-    monkeypatch.setattr(predictions, "BLOCK_ROWS", 5)
+    monkeypatch.setattr(predict_module, "ROWS_PER_SUM", 5)
     for rank in range(world):
         seen.clear()
         found = predict(model, samples, CPU, 4, SETTINGS, rank, world)
@@ -337,11 +339,28 @@ def test_several_processes_together_predict_what_one_does(crops, monkeypatch, wo
     np.testing.assert_allclose(alone, found, atol=1e-6)
 
 
-METADATA = {"channels": ["Mito", "Hoechst"], "tasks": TASKS, "height": 520, "width": 696}
+TRAINED = TrainedModel(
+    model="gapnet",
+    options={},
+    input="views",
+    channels=["Mito", "Hoechst"],
+    tasks=TASKS,
+    height=520,
+    width=696,
+    crop_size=None,
+    standardise=None,
+    split=1,
+    replicate=1,
+    settings={},
+    weights=None,
+    replace_outputs=False,
+    code={},
+    data="",
+)
 
 
 def test_a_model_is_used_only_on_what_it_was_trained_on():
-    check_fit(METADATA, TASKS, ["Mito", "Hoechst"], (2, 520, 696), "m.safetensors")
+    check_fit(TRAINED, TASKS, ["Mito", "Hoechst"], (2, 520, 696), "m.safetensors")
     cases = {
         "the tasks come in another order": (TASKS[::-1], ["Mito", "Hoechst"], (2, 520, 696)),
         "the channels come in another": (TASKS, ["Hoechst", "Mito"], (2, 520, 696)),
@@ -350,15 +369,15 @@ def test_a_model_is_used_only_on_what_it_was_trained_on():
     }
     for message, (tasks, channels, shape) in cases.items():
         with pytest.raises(InputError) as caught:
-            check_fit(METADATA, tasks, channels, shape, "m.safetensors")
+            check_fit(TRAINED, tasks, channels, shape, "m.safetensors")
         assert message in str(caught.value)
         assert ", and " not in caught.value.problem
-    of_wells = {**METADATA, "channels": ["f1", "f2"]}
+    of_wells = replace(TRAINED, channels=["f1", "f2"])
     check_fit(of_wells, TASKS, ["f1", "f2"], (2,), "m.safetensors")
     with pytest.raises(InputError, match="1 features are new"):
         check_fit(of_wells, TASKS, ["f1", "f2", "f3"], (3,), "m.safetensors")
     with pytest.raises(InputError) as caught:
-        check_fit(METADATA, ["a", "b", "c", "d"], ["DNA"], (1, 96, 96), "m.safetensors")
+        check_fit(TRAINED, ["a", "b", "c", "d"], ["DNA"], (1, 96, 96), "m.safetensors")
     assert caught.value.where == "m.safetensors"
     for part in (
         "3 tasks are missing (CHEMBL1|pchembl>=5.5; CHEMBL2|comment; CHEMBL3|comment)",

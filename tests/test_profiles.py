@@ -4,9 +4,8 @@ import re
 
 import pytest
 import yaml
-from conftest import QUICK_DEMO, ROOT, snakemake
+from conftest import QUICK_DEMO, ROOT, plan
 from snakemake.cli import get_argument_parser, parse_args
-from test_environments import RULES
 
 PROFILES = {
     path.parent.name: yaml.safe_load(path.read_text())
@@ -18,42 +17,39 @@ CLOUDS = ["aws-batch", "google-batch", "kubernetes"]
 SLURM_RESOURCES = {"slurm_partition", "slurm_account", "slurm_extra", "gpu_model"}
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_every_job_asks_for_memory_and_time(rule):
-    resources = re.search(r"^ +resources:\n(.*?)^ +params:", RULES[rule], re.M | re.S)[1]
-    for name in ("mem_mb", "runtime"):
-        assert re.search(rf"^ +{name}=", resources, re.M), name
-
-
-def planned_resources(run):
-    """Resources by rule of a dry run; a rule with several jobs has those of the last."""
-    assert run.returncode == 0, run.stderr[-3000:]
-    jobs = re.findall(
-        r"^(?:rule|checkpoint) (\w+):\n(?:    .*\n)*?    resources: (.*)", run.stdout, re.M
-    )
-    return {rule: dict(re.findall(r"(\w+)=(\d+)", resources)) for rule, resources in jobs}
+@pytest.fixture(scope="module")
+def attempts(tmp_path_factory):
+    """Plans of a first and of a second attempt."""
+    folder = tmp_path_factory.mktemp("attempts")
+    return [plan(folder, QUICK_DEMO, "--attempt", str(number)) for number in (1, 2)]
 
 
 @pytest.fixture(scope="module")
-def plans(tmp_path_factory):
-    """Resources by rule of a first and of a second attempt."""
-    folder = tmp_path_factory.mktemp("plans")
-    runs = [snakemake(folder, QUICK_DEMO, "--dry-run", "--attempt", str(n)) for n in (1, 2)]
-    return [planned_resources(run) for run in runs]
+def pairs(attempts):
+    """Resources of each job at a first and at a second attempt, as (rule, first, second)."""
+    first, second = (
+        {(job["rule"], str(job["wildcards"])): job["resources"] for job in planned.jobs}
+        for planned in attempts
+    )
+    assert set(first) == set(second)
+    return [(rule, first[rule, more], second[rule, more]) for rule, more in first]
 
 
-def test_another_attempt_has_more_memory(plans):
-    first, second = plans
+def test_another_attempt_has_more_memory(pairs):
     once = {"list_plates", "read_wells", "all"}
-    assert len(first) > 20
-    for rule in set(first) - once:
-        assert int(second[rule]["mem_mb"]) == 2 * int(first[rule]["mem_mb"]), rule
+    assert len({rule for rule, _, _ in pairs}) > 20
+    for rule, first, second in pairs:
+        if rule not in once:
+            assert second["mem_mb"] == 2 * first["mem_mb"], rule
 
 
-def test_a_training_goes_on_and_needs_no_more_time(plans):
-    first, second = plans
-    assert second["train_model"]["runtime"] == first["train_model"]["runtime"] == "2880"
-    assert int(second["predict_views"]["runtime"]) == 2 * int(first["predict_views"]["runtime"])
+def test_a_training_goes_on_and_needs_no_more_time(pairs):
+    runtimes = {
+        rule: (first["runtime"], second["runtime"])
+        for rule, first, second in pairs
+        if rule in ("train_model", "predict_views")
+    }
+    assert runtimes == {"train_model": (2880, 2880), "predict_views": (480, 960)}
 
 
 def test_memory_follows_threads_and_inputs(tmp_path):
@@ -62,11 +58,12 @@ def test_memory_follows_threads_and_inputs(tmp_path):
     for size, threads in ((0, 2), (100_000_000, 2), (100_000_000, 1)):
         with library.open("wb") as file:
             file.truncate(size)
-        run = snakemake(
-            tmp_path, config, "results/compounds/compounds.parquet", "-n", "--cores", str(threads)
+        planned = plan(
+            tmp_path, config, "results/compounds/compounds.parquet", "--cores", str(threads)
         )
-        asked = planned_resources(run)["build_compounds"]
-        assert int(asked["mem_mb"]) == 1000 + 200 * threads + 5 * size // 1_000_000
+        [job] = planned.of("build_compounds")
+        assert job["threads"] == threads
+        assert job["resources"]["mem_mb"] == 1000 + 200 * threads + 5 * size // 1_000_000
 
 
 # Profiles
@@ -80,14 +77,14 @@ def test_profile_names_only_options_that_there_are(name):
         for string in action.option_strings
     }
     # Plugins of clouds are not installed; their options start with their name.
-    own = f"{PROFILES[name]['executor']}-" if name in CLOUDS else None
+    plugin = f"{PROFILES[name]['executor']}-" if name in CLOUDS else None
     for key in PROFILES[name]:
-        assert key in options or (own and key.startswith(own)), key
+        assert key in options or (plugin and key.startswith(plugin)), key
 
 
-def test_slurm_profile_names_only_rules_and_resources_that_there_are():
+def test_slurm_profile_names_only_rules_and_resources_that_there_are(rules):
     for key in ("groups", "set-threads", "set-resources"):
-        assert set(SLURM[key]) <= set(RULES), key
+        assert set(SLURM[key]) <= set(rules), key
     for resources in SLURM["set-resources"].values():
         assert set(resources) <= SLURM_RESOURCES
 
@@ -112,7 +109,8 @@ def test_default_profile_holds_beside_that_of_slurm():
     assert both.executor == "slurm" and default.executor is None
     assert both.retries == 2 and default.retries == 0
     assert both.rerun_triggers == default.rerun_triggers
-    assert {str(each) for each in both.rerun_triggers} == set(PROFILES["default"]["rerun-triggers"])
+    triggers = {str(trigger) for trigger in both.rerun_triggers}
+    assert triggers == set(PROFILES["default"]["rerun-triggers"])
     assert both.rerun_incomplete and both.show_failed_logs
     assert both.resources == default.resources
 
@@ -122,9 +120,15 @@ def test_long_jobs_and_those_that_read_users_tables_are_in_no_group():
     assert not alone & set(SLURM["groups"])
 
 
-def test_rules_that_wait_for_the_list_of_plates_are_in_no_group():
+def test_rules_that_wait_for_the_list_of_plates_are_in_no_group(attempts, tmp_path):
     """Snakemake replaces their jobs once the list is there, and loses their group."""
-    waiting = {rule for rule, body in RULES.items() if "of_all_plates(" in body}
+    verification = plan(tmp_path, QUICK_DEMO, "verify_shards")
+    plates = "results/demo/images/plates.csv"
+    waiting = {
+        job["rule"]
+        for job in [*attempts[0].jobs, *verification.jobs]
+        if plates in job["input"]["paths"]
+    }
     assert {"collect_views", "read_profiles", "check_shards"} <= waiting
     assert not waiting & set(SLURM["groups"])
 

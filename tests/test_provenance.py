@@ -78,15 +78,15 @@ def test_inputs_are_summed_up_from_the_smallest_on(tmp_path):
         (tmp_path / name).write_bytes(content)
     (tmp_path / "folder").mkdir()
     paths = [str(tmp_path / name) for name in [*contents, "folder", "nowhere"]]
-    found = {Path(each["path"]).name: each for each in describe_inputs(paths, budget=60)}
-    assert list(found) == ["a_large", "folder", "middle", "nowhere", "small"]
-    sizes = {name: each["bytes"] for name, each in found.items()}
+    records = {Path(record["path"]).name: record for record in describe_inputs(paths, budget=60)}
+    assert list(records) == ["a_large", "folder", "middle", "nowhere", "small"]
+    sizes = {name: record["bytes"] for name, record in records.items()}
     assert sizes == {"a_large": 100, "folder": None, "middle": 50, "nowhere": None, "small": 3}
-    summed = {name for name, each in found.items() if each["sha256"]}
+    summed = {name for name, record in records.items() if record["sha256"]}
     assert summed == {"middle", "small"}
     # FIPS 180-4, first example of SHA-256.
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert found["small"]["sha256"] == expected
+    assert records["small"]["sha256"] == expected
 
 
 def test_crate_describes_the_files_that_are_there(demo):
@@ -95,7 +95,7 @@ def test_crate_describes_the_files_that_are_there(demo):
     models = [name for name, block in DEMO["models"].items() if block.get("enabled", True)]
     weights = {path for path in files if path.endswith("weights.safetensors")}
     assert weights == {
-        f"models/{model}/split_1/replicate_{replicate}/weights.safetensors"
+        f"training/{model}/split_1/replicate_{replicate}/weights.safetensors"
         for model in models
         for replicate in (1, 2)
     }

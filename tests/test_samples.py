@@ -201,10 +201,10 @@ def test_labels_by_compound_and_task(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "columns", "message"),
     [
-        ([(KEYS[0], "B", 1)], ["A"], r"label_matrix.parquet: column B is not in .*assays.csv"),
+        ([(KEYS[0], "B", 1)], ["A"], r"label_matrix.parquet: task B is not in .*assays.csv"),
         ([(KEYS[0], "A", 0)], ["A"], f"label 0 of {KEYS[0]} in A is neither 1 nor -1"),
         ([(KEYS[0], "A", 1), (KEYS[0], "A", -1)], ["A"], f"{KEYS[0]} has two labels in A"),
-        ([(KEYS[0], "A", 1)], ["A", "A"], "assays.csv: column A stands twice"),
+        ([(KEYS[0], "A", 1)], ["A", "A"], "assays.csv: task A stands twice"),
     ],
 )
 def test_labels_that_contradict_their_assays_are_refused(tmp_path, rows, columns, message):

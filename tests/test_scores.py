@@ -1,4 +1,4 @@
-"""Measures beside the AUC against scikit-learn task by task, and against their definitions."""
+"""Measures besides the AUC against scikit-learn task by task, and against their definitions."""
 
 from itertools import permutations
 
@@ -58,7 +58,7 @@ def test_measures_equal_scikit_learn(case, thresholds):
 def test_best_thresholds_are_the_highest_of_those_with_the_best_f1(case):
     def best(label, score):
         candidates = sorted(set(score.tolist()), reverse=True)
-        return max(candidates, key=lambda each: metrics.f1_score(label, score >= each))
+        return max(candidates, key=lambda threshold: metrics.f1_score(label, score >= threshold))
 
     labels, scores = case
     thresholds = best_thresholds(labels, scores)

@@ -111,7 +111,7 @@ def test_results_are_those_of_a_local_run(runs):
         "labels/label_matrix.*",
         "images/shards/*.npy",
         "dataset/*.parquet",
-        "models/**/weights.safetensors",
+        "training/**/weights.safetensors",
         "predictions/**/*.parquet",
     ]
     for pattern in patterns:
@@ -138,7 +138,7 @@ def test_a_requeued_training_goes_on(runs, slurm):
     [(epochs, steps)] = re.findall(r"going on after (\d+) epochs and (\d+) steps", log)
     assert int(epochs) * 8 + int(steps) > 0
     # The weights are those of a training that nothing disturbed.
-    weights = [folder / "models" / GAPNET / "weights.safetensors" for folder in runs]
+    weights = [folder / "training" / GAPNET / "weights.safetensors" for folder in runs]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 

@@ -79,7 +79,7 @@ def test_three_groups_fill_three_parts(sizes, seed):
 
 def test_a_large_group_has_its_chance_of_every_part_with_room():
     compounds = compounds_in_blocks([15, *[1] * 85])
-    splits = make_splits(compounds, "first_block", splits=200, seed=0)
+    splits = make_splits(compounds, "first_block", count=200, seed=0)
     counts = Counter(splits.loc[splits["inchikey"] == splits["inchikey"].min(), "part"])
     assert set(counts) == {"train", "test"}
     # In proportion to the room: 20 of 90; six standard deviations either way.
@@ -104,8 +104,8 @@ def test_splits_differ_by_number_and_by_seed_and_not_by_how_many_there_are():
     three = make_splits(compounds, "inchikey", seed=1)
     parts = [tuple(rows["part"]) for _, rows in three.groupby("split")]
     assert len(set(parts)) == 3
-    assert tuple(make_splits(compounds, "inchikey", splits=1, seed=1)["part"]) == parts[0]
-    assert tuple(make_splits(compounds, "inchikey", splits=1, seed=2)["part"]) != parts[0]
+    assert tuple(make_splits(compounds, "inchikey", count=1, seed=1)["part"]) == parts[0]
+    assert tuple(make_splits(compounds, "inchikey", count=1, seed=2)["part"]) != parts[0]
     # Whether a compound is in the test part of one split says nothing about another.
     in_test = [np.array(part) == "test" for part in parts]
     assert 0 < (in_test[0] & in_test[1]).sum() < 20

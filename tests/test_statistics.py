@@ -91,10 +91,10 @@ def test_venkatraman_equals_complete_enumeration(seed, samples):
     active = random.permutation(np.arange(samples) % 2 == 0)
     rank_a, rank_b = random.permutation(samples), random.permutation(samples)
     statistic, pvalue = enumerate_venkatraman(active, rank_a, rank_b)
-    found = venkatraman_test(np.where(active, 1, -1), rank_a, rank_b, 40_000, seed)
-    assert found.statistic == statistic
+    test = venkatraman_test(np.where(active, 1, -1), rank_a, rank_b, 40_000, seed)
+    assert test.statistic == statistic
     # 5 standard errors: 1 in a million.
-    assert abs(found.pvalue - pvalue) <= 5 * np.sqrt(pvalue * (1 - pvalue) / 40_000) + 1e-12
+    assert abs(test.pvalue - pvalue) <= 5 * np.sqrt(pvalue * (1 - pvalue) / 40_000) + 1e-12
 
 
 def test_pvalues_are_uniform_under_the_null():
@@ -126,7 +126,7 @@ def two_columns(labels, a, b):
 
 def test_tasks_are_compared_alone():
     tasks = [pair(40, 12, seed, effect_b=0.3) for seed in range(4)]
-    labels, a, b = (np.stack(each, axis=1) for each in zip(*tasks, strict=True))
+    labels, a, b = (np.stack(columns, axis=1) for columns in zip(*tasks, strict=True))
     labels[5:, 2] = 0
     labels[labels[:, 3] > 0, 3] = 0
     table = compare_rocs(labels, a, b, 300, 9)
@@ -212,13 +212,13 @@ def scipy_interval(labels, scores, replicates, stratified):
 def test_intervals_agree_with_scipy(stratified, levels):
     labels, scores, _ = pair(80, 30, 3, levels=levels)
     expected, distribution = scipy_interval(labels, scores, 6000, stratified)
-    found = bootstrap_auc(labels[:, None], scores[:, None], 60_000, 1, stratified)
+    interval = bootstrap_auc(labels[:, None], scores[:, None], 60_000, 1, stratified)
     # A quantile's own 99.99 % interval, from the order of scipy's replicates.
-    for quantile, end in zip((0.025, 0.975), np.ravel(found), strict=True):
+    for quantile, end in zip((0.025, 0.975), np.ravel(interval), strict=True):
         reach = 3.9 * np.sqrt(0.025 * 0.975 / 6000)
         low, high = np.quantile(distribution, [quantile - reach, quantile + reach])
         assert low <= end <= high
-    assert np.ravel(found) == pytest.approx(expected, abs=0.02)
+    assert np.ravel(interval) == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -233,11 +233,11 @@ def test_intervals_equal_complete_enumeration(stratified, sign):
         scores, active = np.append(high, low), np.arange(5) < 2
         draws = np.array(list(product(range(5), repeat=5)))
         draws = draws[active[draws].any(axis=1) & ~active[draws].all(axis=1)]
-        areas = [area(scores[each][active[each]], scores[each][~active[each]]) for each in draws]
+        areas = [area(scores[draw][active[draw]], scores[draw][~active[draw]]) for draw in draws]
     labels, scores = np.array([[1, 1, -1, -1, -1]]).T, np.append(high, low)[:, None]
-    found = bootstrap_auc(labels, scores, 50_000, 1, stratified)
+    interval = bootstrap_auc(labels, scores, 50_000, 1, stratified)
     # Few values are possible, and neither quantile lies on the edge of one.
-    assert np.ravel(found) == pytest.approx(np.quantile(areas, [0.025, 0.975]), abs=1e-12)
+    assert np.ravel(interval) == pytest.approx(np.quantile(areas, [0.025, 0.975]), abs=1e-12)
 
 
 def test_intervals_cover_the_true_area():
@@ -245,7 +245,7 @@ def test_intervals_cover_the_true_area():
     # the percentile interval covers a little less than it says, 0.94 in 8000 data sets.
     # The range is that of 800 binomial draws at 0.93 and at 0.95, 0.001 on either side.
     tasks = [pair(60, 20, [11, n])[:2] for n in range(800)]
-    labels, scores = (np.stack(each, axis=1) for each in zip(*tasks, strict=True))
+    labels, scores = (np.stack(columns, axis=1) for columns in zip(*tasks, strict=True))
     true = stats.norm.cdf(1 / np.sqrt(2 + 2))
     for stratified in (False, True):
         low, high = bootstrap_auc(labels, scores, 400, 1, stratified)
@@ -333,16 +333,17 @@ def test_summary_counts_tasks_above_the_limits_and_those_that_cannot_be_judged()
     assert np.isnan(summarise_aucs([np.nan])["mean"])
 
 
-@pytest.mark.parametrize("module", ["roc", "bootstrap", "metrics"])
+@pytest.mark.parametrize("module", ["roc", "bootstrap", "measures"])
 def test_a_change_behind_a_public_name_changes_the_digest_of_scripts(module, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "from paintassay.statistics import bootstrap_auc, compare_rocs\n"
+        "from paintassay.metrics.bootstrap import bootstrap_auc\n"
+        "from paintassay.metrics.roc import compare_rocs\n"
         "bootstrap_auc(1, 2, 3, 4)\ncompare_rocs(1, 2, 3, 4, 5)\n"
     )
     packages = [tmp_path / name / "paintassay" for name in ("before", "after")]
     for package in packages:
-        shutil.copytree(Path(measures.__file__).parent, package)
-    changed = packages[1] / f"{module}.py"
+        shutil.copytree(Path(measures.__file__).parents[1], package)
+    changed = packages[1] / "metrics" / f"{module}.py"
     changed.write_text(changed.read_text().replace("np.", "numpy."))
     assert code_digest(script, packages[0]) != code_digest(script, packages[1])

@@ -1,4 +1,4 @@
-"""Networks learn, however a batch is divided, and a training that was stopped goes on as if not."""
+"""Models learn, however a batch is divided, and a training that was stopped goes on as if not."""
 
 import json
 import logging
@@ -22,6 +22,8 @@ from paintassay.models._registry import build_model
 from paintassay.training import train
 from paintassay.training.batches import epoch_batches
 from paintassay.training.predict import predict
+from paintassay.training.samples import LabelledSamples
+from paintassay.training.settings import Settings
 from paintassay.training.state import NAME, TERMINATED, termination_noted
 
 TESTS = Path(__file__).parent
@@ -106,8 +108,8 @@ def test_curves_have_no_point_twice(processes, tmp_path):
     points = EventAccumulator(str(board)).Reload()
     for name in ("training_loss", "validation_loss", "validation_auc"):
         values = [row[name] for row in outcome(tmp_path)["history"]]
-        found = [(point.step, point.value) for point in points.Scalars(name)]
-        assert found == [(step, pytest.approx(value)) for step, value in enumerate(values, 1)]
+        curve = [(point.step, point.value) for point in points.Scalars(name)]
+        assert curve == [(step, pytest.approx(value)) for step, value in enumerate(values, 1)]
 
 
 def test_more_epochs_go_on_where_fewer_ended(processes, undisturbed, tmp_path):
@@ -201,9 +203,9 @@ def test_steps_are_those_of_the_formulas(tmp_path):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(2 * 32 * 32, 3))
     weights = [value.detach().double().numpy().copy() for value in model.parameters()]
-    trained_on, labels = stripes(29, seed=1)
-    pixels = np.empty((29, 2, 32, 32), np.uint8)
-    trained_on.read(np.arange(29), pixels)
+    training = stripes(29, seed=1)
+    labels, pixels = training.labels, np.empty((29, 2, 32, 32), np.uint8)
+    training.samples.read(np.arange(29), pixels)
     pixels = pixels.astype(np.float64)
     pixels -= pixels.mean((2, 3), keepdims=True)
     pixels /= pixels.std((2, 3), ddof=1, keepdims=True) + 1e-7
@@ -229,7 +231,7 @@ def test_steps_are_those_of_the_formulas(tmp_path):
 
 
 class Narrow(Small):
-    """A network without much memory: more samples than `most` do not fit."""
+    """A model without much memory: more samples than `most` do not fit."""
 
     def __init__(self, most):
         super().__init__(plain=True)
@@ -244,7 +246,7 @@ class Narrow(Small):
 def test_micro_batches_and_too_little_memory(tmp_path, caplog):
     whole, expected = train_tiny(tmp_path / "1", model=Narrow(8))
     pieces, history = train_tiny(tmp_path / "2", model=Narrow(2), micro_batch=2)
-    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     halved, found = train_tiny(tmp_path / "3", model=Narrow(2))
     assert digest(halved) == digest(pieces) and found.epochs == history.epochs
     assert caplog.text.count("does not suffice for 8 samples at once, going on with 4") == 1
@@ -305,14 +307,12 @@ def test_the_first_of_the_best_epochs_is_kept(tmp_path, monkeypatch):
 
 
 def test_without_both_classes_the_lowest_loss_decides(tmp_path, caplog):
-    trained_on, labels = stripes(20, seed=1)
-    settings = train.Settings(0.05, 0.9, 0.0, batch_size=8, epochs=4)
+    settings = Settings(0.05, 0.9, 0.0, batch_size=8, epochs=4)
     model = Small(plain=True)
     pixels = np.zeros((2, 2, 32, 32), np.uint8)
-    history = train.train(
-        model, trained_on, samples_of(pixels), labels, np.ones((2, 3), np.int8),
-        settings, CPU, tmp_path, "f",
-    )  # fmt: skip
+    validation = LabelledSamples(samples_of(pixels), np.ones((2, 3), np.int8))
+    process = train.Process(CPU, tmp_path, "f")
+    history = train.train(model, stripes(20, seed=1), validation, settings, process)
     assert caplog.text.count("the best epoch is the one with the lowest validation loss") == 1
     lowest = min(row["validation_loss"] for row in history.epochs)
     assert history.chosen_by == "validation_loss"
@@ -355,12 +355,12 @@ def test_other_layout_and_precision_give_the_same_within_rounding(
 def test_compiled(tmp_path, monkeypatch):
     compiled, compile_ = [], torch.compile
     monkeypatch.setattr(torch, "compile", lambda model: compiled.append(model) or compile_(model))
-    networks = [nn.Sequential(nn.Flatten(), nn.Linear(2 * 32 * 32, 3)) for _ in range(2)]
-    networks[1].load_state_dict(networks[0].state_dict())
-    _, expected = train_tiny(tmp_path / "1", networks[0])
+    models = [nn.Sequential(nn.Flatten(), nn.Linear(2 * 32 * 32, 3)) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    _, expected = train_tiny(tmp_path / "1", models[0])
     assert compiled == []
-    _, history = train_tiny(tmp_path / "2", networks[1], compile=True)
-    assert compiled == networks[1:]
+    _, history = train_tiny(tmp_path / "2", models[1], compile=True)
+    assert compiled == models[1:]
     assert losses(history) == pytest.approx(losses(expected), rel=1e-5)
 
 
@@ -369,8 +369,8 @@ def test_it_learns(tmp_path):
     model = build_model("gapnet", 2, 3, 32, 32, units=16)
     _, history = train_tiny(tmp_path, model, epochs=8)
     assert history.epochs[-1]["training_loss"] < 0.6 * history.epochs[0]["training_loss"]
-    pixels, labels = stripes(40, seed=3)
-    aucs = task_auc(labels, predict(model, pixels, CPU, 8, train.Settings(**SETTINGS)))
+    test = stripes(40, seed=3)
+    aucs = task_auc(test.labels, predict(model, test.samples, CPU, 8, Settings(**SETTINGS)))
     assert aucs[:2].min() > 0.9 > 0.8 > aucs[2]
 
 

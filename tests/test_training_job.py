@@ -3,11 +3,13 @@
 import json
 import logging
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +30,13 @@ from paintassay.labels.reading import labels_of, read_labels
 from paintassay.labels.tables import ASSAYS, LABELS
 from paintassay.metrics.measures import task_auc
 from paintassay.predictions.average import average
-from paintassay.training.job import read_samples, run
+from paintassay.training.job import OutputFiles, TrainingJob, run_training
 from paintassay.training.launch import run_on_devices
 from paintassay.training.predict import predict
+from paintassay.training.samples import CellFiles, FeatureFiles, SampleSource, read_samples
+from paintassay.training.settings import Settings
 from paintassay.training.tables import TIMING
-from paintassay.training.train import Settings
-from paintassay.training.weights import load_trained, save_trained
+from paintassay.training.weights import load_trained
 
 CHANNELS = ["Mito", "Hoechst"]
 FEATURES = [f"Cells_{number}" for number in range(6)]
@@ -50,10 +53,10 @@ SETTINGS = {
 pytestmark = pytest.mark.usefixtures("one_thread")
 # As Snakemake runs a script: at its top level, without a guard.
 SCRIPT = """
-import json, logging, sys
-from paintassay.training_job import run
+import logging, pathlib, pickle, sys
+from paintassay.training.job import run_training
 logging.basicConfig(level="INFO")
-run(json.load(open(sys.argv[1])))
+run_training(pickle.loads(pathlib.Path(sys.argv[1]).read_bytes()))
 """
 
 
@@ -98,83 +101,82 @@ def data(tmp_path_factory):
     return folder
 
 
-def job_of(data, folder, **changes):
+def job_of(data, folder, settings=(), views=None, cells=None, **changes):
     """A job that writes into a folder; `settings` are changes to `SETTINGS`."""
-    settings = SETTINGS | changes.pop("settings", {})
-    output = {"weights": "w.safetensors", "card": "c.md", "metrics": "m.jsonl", "timing": "t.csv"}
-    return {
-        "model": "gapnet",
-        "options": {"units": 16},
-        "settings": settings,
-        "split": 1,
-        "replicate": 1,
-        "device": "cpu",
-        "devices": 1,
-        "views": str(data / "views.parquet"),
-        "shards": str(data),
-        "labels": str(data / "labels.parquet"),
-        "assays": str(data / "assays.csv"),
-        "cells": [str(data / "cells.parquet")],
-        "crop_size": 28,
-        "standardise": "wells",
-        "features": str(data / "features.npy"),
-        "feature_wells": str(data / "wells.parquet"),
-        "feature_names": str(data / "names.txt"),
-        "weights": None,
-        "replace_outputs": False,
-        "output": {name: str(folder / place) for name, place in output.items()},
-        "state_folder": str(folder / "state"),
-        "tensorboard": None,
-        "code": {"train_model": "abc", "model": "def"},
-        "config": {"learning_rate": 0.01},
-    } | changes
+    model = changes.get("model", "gapnet")
+    source = SampleSource(views or data / "views.parquet", data)
+    if model == "sccnn":
+        source = replace(source, cells=CellFiles([cells or data / "cells.parquet"], 28))
+    if model == "fnn":
+        names = ("features.npy", "wells.parquet", "names.txt")
+        source = replace(source, features=FeatureFiles(*(data / name for name in names), "wells"))
+    job = TrainingJob(
+        model=model,
+        options={"units": 16},
+        settings=Settings(**SETTINGS | dict(settings)),
+        split=1,
+        replicate=1,
+        source=source,
+        labels=data / "labels.parquet",
+        assays=data / "assays.csv",
+        weights=None,
+        replace_outputs=False,
+        device="cpu",
+        devices=1,
+        output=OutputFiles(
+            folder / "w.safetensors", folder / "c.md", folder / "m.jsonl", folder / "t.csv"
+        ),
+        state_folder=folder / "state",
+        tensorboard=None,
+        code={"train_model": "abc", "model": "def"},
+        config={"learning_rate": 0.01},
+    )
+    return replace(job, **changes)
 
 
 def rows_of(job):
-    return [json.loads(line) for line in Path(job["output"]["metrics"]).read_text().splitlines()]
+    return [json.loads(line) for line in job.output.metrics.read_text().splitlines()]
 
 
 def head_of(job):
-    text = Path(job["output"]["card"]).read_text()
+    text = job.output.card.read_text()
     assert text.startswith("---\n")
     return yaml.safe_load(text.split("---\n")[1])
 
 
 def test_the_files_of_a_training(data, tmp_path):
-    jobs = [job_of(data, tmp_path / name, tensorboard=str(tmp_path / "tb")) for name in "12"]
+    jobs = [job_of(data, tmp_path / name, tensorboard=tmp_path / "tb") for name in "12"]
     for job in jobs:
-        run(job)
+        run_training(job)
     for name in ("weights", "card", "metrics"):
-        files = [Path(job["output"][name]).read_bytes() for job in jobs]
+        files = [getattr(job.output, name).read_bytes() for job in jobs]
         assert files[0] == files[1], name
     job, rows = jobs[0], rows_of(jobs[0])
     assert [row["epoch"] for row in rows] == [1, 2]
     best = max(rows, key=lambda row: row["validation_auc"])
 
-    # Rebuilt from its file alone, the network gives the validation result of the best epoch.
-    model, metadata = load_trained(job["output"]["weights"])
-    assert {key: metadata[key] for key in ("model", "input", "channels", "tasks", "epoch")} == {
-        "model": "gapnet", "input": "views", "channels": CHANNELS, "tasks": TASKS,
-        "epoch": best["epoch"],
-    }  # fmt: skip
-    assert (metadata["height"], metadata["width"], metadata["crop_size"]) == (32, 32, None)
-    views = parts_of(pd.read_parquet(job["views"]), 1, ["validation"])
-    samples, channels = read_samples("views", views, job)
+    # Rebuilt from its file alone, the model gives the validation result of the best epoch.
+    model, trained = load_trained(job.output.weights)
+    assert (trained.model, trained.input, trained.epoch) == ("gapnet", "views", best["epoch"])
+    assert (trained.channels, trained.tasks) == (CHANNELS, TASKS)
+    assert (trained.height, trained.width, trained.crop_size) == (32, 32, None)
+    views = parts_of(pd.read_parquet(job.source.views), 1, ["validation"])
+    samples, channels = read_samples(views, job.source)
     assert channels == CHANNELS
     scores = predict(model, samples, torch.device("cpu"), 3, Settings(**SETTINGS))
     table, mean, _ = average(samples.views, scores, ["plate", "well"])
-    labels = labels_of(table, read_labels(job["labels"], job["assays"]))
+    labels = labels_of(table, read_labels(job.labels, job.assays))
     assert task_auc(labels, mean).mean() == pytest.approx(best["validation_auc"])
 
-    own = head_of(job)["paintassay"]
-    assert own["best_epoch"] == best["epoch"] and own["evaluable_tasks"] == 2
-    assert own["validation_auc"] == best["validation_auc"] and own["versions"]["torch"]
-    assert own["parameters"] == sum(each.numel() for each in model.parameters())
-    card = Path(job["output"]["card"]).read_text()
+    entry = head_of(job)["paintassay"]
+    assert entry["best_epoch"] == best["epoch"] and entry["evaluable_tasks"] == 2
+    assert entry["validation_auc"] == best["validation_auc"] and entry["versions"]["torch"]
+    assert entry["parameters"] == sum(weight.numel() for weight in model.parameters())
+    card = job.output.card.read_text()
     assert "| train | 24 | 12 | 24 |\n| validation | 8 | 4 | 8 |" in card
     assert "uint8, 2 channels of 32 x 32 pixels\n- their order: Mito, Hoechst\n" in card
     assert str(tmp_path) not in card
-    timing = read_csv(job["output"]["timing"], TIMING)
+    timing = read_csv(job.output.timing, TIMING)
     assert timing["epoch"].tolist() == [1, 2] and (timing["samples"] == 24).all()
     assert (timing[["training_seconds", "validation_seconds", "peak_memory_mb"]] > 0).all(axis=None)
     assert list((tmp_path / "tb").iterdir())
@@ -184,45 +186,39 @@ def test_the_files_of_a_training(data, tmp_path):
     ("name", "options", "channels", "sizes", "sample"),
     [
         ("sccnn", {"units": 16}, CHANNELS, (28, 28, 28), "a square around one cell"),
-        (
-            "fnn",
-            {"units": 8},
-            [f"Cells_{n}" for n in range(6)],
-            (None, None, None),
-            "the 6 features",
-        ),
+        ("fnn", {"units": 8}, FEATURES, (None, None, None), "the 6 features"),
     ],
 )
 def test_cells_and_features(data, tmp_path, name, options, channels, sizes, sample):
     job = job_of(data, tmp_path, model=name, options=options)
-    run(job)
-    model, metadata = load_trained(job["output"]["weights"])
-    assert metadata["channels"] == channels
-    assert (metadata["height"], metadata["width"], metadata["crop_size"]) == sizes
+    run_training(job)
+    model, trained = load_trained(job.output.weights)
+    assert trained.channels == channels
+    assert (trained.height, trained.width, trained.crop_size) == sizes
     shape = (2, 28, 28) if name == "sccnn" else (6,)
     assert model(torch.zeros(3, *shape)).shape == (3, 2)
-    assert sample in Path(job["output"]["card"]).read_text()
+    assert sample in job.output.card.read_text()
     # Two crops a view, of which both lie within; a sample a well.
-    samples = read_csv(job["output"]["timing"], TIMING)["samples"]
+    samples = read_csv(job.output.timing, TIMING)["samples"]
     assert set(samples) == {48 if name == "sccnn" else 12}
 
 
 def test_no_epochs_give_the_weights_as_they_are(data, tmp_path):
     first = job_of(data, tmp_path / "1")
-    run(first)
+    run_training(first)
     job = job_of(
-        data, tmp_path / "2", weights=first["output"]["weights"], settings={"epochs": 0, "seed": 6}
+        data, tmp_path / "2", weights=first.output.weights, settings={"epochs": 0, "seed": 6}
     )
-    run(job)
-    files = [each["output"]["weights"] for each in (first, job)]
+    run_training(job)
+    files = [first.output.weights, job.output.weights]
     before, after = (load_trained(path)[0].state_dict() for path in files)
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert rows_of(job) == [] and len(read_csv(job["output"]["timing"], TIMING)) == 0
-    own = head_of(job)["paintassay"]
-    assert own["best_epoch"] is None and re.fullmatch("[0-9a-f]{64}", own["started_from"])
-    assert "was not trained here" in Path(job["output"]["card"]).read_text()
+    assert rows_of(job) == [] and len(read_csv(job.output.timing, TIMING)) == 0
+    entry = head_of(job)["paintassay"]
+    assert entry["best_epoch"] is None and re.fullmatch("[0-9a-f]{64}", entry["started_from"])
+    assert "was not trained here" in job.output.card.read_text()
     # Training starts from them, too, and elsewhere than without.
-    run(job_of(data, tmp_path / "3", weights=files[0], settings={"epochs": 1}))
+    run_training(job_of(data, tmp_path / "3", weights=files[0], settings={"epochs": 1}))
     assert rows_of(job_of(data, tmp_path / "3")) != rows_of(first)[:1]
 
 
@@ -236,7 +232,7 @@ def moved(data, folder, name, change):
         "cells.parquet": CELLS,
     }
     write_parquet(table, folder / name, schema[name])
-    return str(folder / name)
+    return folder / name
 
 
 def another_checksum(table):
@@ -256,12 +252,12 @@ def test_what_starts_a_training_anew(data, tmp_path, caplog):
 
     def goes_on(settings=(), **changes):
         caplog.clear()
-        run(job_of(data, tmp_path, settings={"epochs": 1} | dict(settings), **changes))
+        run_training(job_of(data, tmp_path, settings={"epochs": 1} | dict(settings), **changes))
         assert ("going on after" in caplog.text) != ("starting anew" in caplog.text)
         return "going on after" in caplog.text
 
-    run(job_of(data, tmp_path, settings={"epochs": 1}))
-    assert goes_on(settings={"micro_batch": 4, "threads": 2}, config={}, cells=[], features=None)
+    run_training(job_of(data, tmp_path, settings={"epochs": 1}))
+    assert goes_on(settings={"micro_batch": 4, "threads": 2}, config={})
     assert goes_on(settings={"epochs": 2})
     assert not goes_on(settings={"learning_rate": 0.02})
     assert not goes_on(options={"units": 17})
@@ -281,13 +277,13 @@ def test_what_starts_a_training_anew(data, tmp_path, caplog):
         table.loc[0, "x"] += 1
 
     moved_cells = moved(data, tmp_path / "c", "cells.parquet", another_place)
-    assert not goes_on(**cells, cells=[moved_cells])
+    assert not goes_on(**cells, cells=moved_cells)
 
 
 def test_replicates_differ(data, tmp_path):
     jobs = [job_of(data, tmp_path / str(number), replicate=number) for number in (1, 2)]
     for job in jobs:
-        run(job)
+        run_training(job)
     assert rows_of(jobs[0]) != rows_of(jobs[1])
 
 
@@ -298,23 +294,23 @@ def test_a_part_without_labels(data, tmp_path):
 
     labels = moved(data, tmp_path, "labels.parquet", no_labels)
     with pytest.raises(InputError, match="no view of the part validation of split 1 has a label"):
-        run(job_of(data, tmp_path, labels=labels))
+        run_training(job_of(data, tmp_path, labels=labels))
 
     def no_part(table):
         table.loc[table["split_1"] == "validation", "split_1"] = "test"
 
     views = moved(data, tmp_path, "views.parquet", no_part)
     with pytest.raises(InputError, match="no view of the part validation"):
-        run(job_of(data, tmp_path, views=views))
+        run_training(job_of(data, tmp_path, views=views))
     with pytest.raises(InputError, match="no split 2"):
-        run(job_of(data, tmp_path, split=2))
+        run_training(job_of(data, tmp_path, split=2))
 
 
 @pytest.fixture(scope="module")
 def weights(data, tmp_path_factory):
     job = job_of(data, tmp_path_factory.mktemp("weights"), settings={"epochs": 1})
-    run(job)
-    return Path(job["output"]["weights"])
+    run_training(job)
+    return job.output.weights
 
 
 @pytest.mark.parametrize("harm", ["cut off", "empty", "weight", "header", "name", "gone"])
@@ -331,13 +327,15 @@ def test_damaged_weights_are_one_clear_error(weights, tmp_path, harm):
 
 
 def test_weights_of_others_are_refused(weights, tmp_path):
-    model, metadata = load_trained(weights)
+    model, trained = load_trained(weights)
     path = tmp_path / "w.safetensors"
     safetensors.torch.save_file(model.state_dict(), path, {"format": "pt"})
     with pytest.raises(InputError, match="does not say how its model is built: model, options, in"):
         load_trained(path)
+    metadata = asdict(trained)
     del metadata["tasks"]
-    save_trained(model, metadata, path)
+    text = json.dumps(metadata | {"sha256": ""})
+    safetensors.torch.save_file(model.state_dict(), path, {"paintassay": text})
     with pytest.raises(InputError, match="does not say how its model is built: tasks missing"):
         load_trained(path)
 
@@ -346,17 +344,17 @@ def test_several_processes(data, tmp_path, caplog):
     """A script without a guard is stopped and goes on; its result is that of one process."""
     caplog.set_level(logging.INFO)
     job = job_of(data, tmp_path / "2", devices=2, settings={"epochs": 2000})
-    (tmp_path / "job.json").write_text(json.dumps(job))
+    (tmp_path / "job").write_bytes(pickle.dumps(job))
     (tmp_path / "script.py").write_text(SCRIPT)
     scripts = Path(__file__).parents[1] / "workflow" / "scripts"
     process = subprocess.Popen(
-        [sys.executable, tmp_path / "script.py", tmp_path / "job.json"],
+        [sys.executable, tmp_path / "script.py", tmp_path / "job"],
         env=os.environ | {"PYTHONPATH": str(scripts)},
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        state = Path(job["state_folder"]) / "state.pt"
+        state = job.state_folder / "state.pt"
         while not state.exists() and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
@@ -364,21 +362,21 @@ def test_several_processes(data, tmp_path, caplog):
     finally:
         process.kill()
     assert process.returncode == 128 + signal.SIGTERM, errors
-    assert "INFO:paintassay.training:epoch 1 of 2000: 3 batches" in errors
+    assert "INFO:paintassay.training.train:epoch 1 of 2000: 3 batches" in errors
     assert "stopped by SIGTERM" in errors
-    assert not Path(job["output"]["weights"]).exists()
+    assert not job.output.weights.exists()
 
     done = len(torch.load(state, weights_only=True)["history"]["epochs"])
-    job["settings"]["epochs"] = done + 1
+    job = replace(job, settings=replace(job.settings, epochs=done + 1))
     before = signal.getsignal(signal.SIGTERM)
-    run(job)
+    run_training(job)
     assert signal.getsignal(signal.SIGTERM) is before
     assert f"going on after {done} epochs" in caplog.text
     single = job_of(data, tmp_path / "1", settings={"epochs": done + 1})
-    run(single)
+    run_training(single)
     for row, expected in zip(rows_of(job), rows_of(single), strict=True):
         assert row["training_loss"] == pytest.approx(expected["training_loss"], rel=1e-3)
-    assert set(read_csv(job["output"]["timing"], TIMING)["device"].str[:3]) == {"2 x"}
+    assert set(read_csv(job.output.timing, TIMING)["device"].str[:3]) == {"2 x"}
 
 
 def test_a_process_that_fails_is_one_error():

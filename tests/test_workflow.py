@@ -5,15 +5,29 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
+import subprocess
+import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import yaml
 from chembl_stub import ChemblStub, Fault
-from conftest import DEMO, OWN_LIBRARY, ROOT, make_chembl, run_labels, snakemake
+from conftest import (
+    DEMO,
+    OWN_LIBRARY,
+    ROOT,
+    SCRIPTS,
+    copy_workflow,
+    make_chembl,
+    plan,
+    run_labels,
+    snakemake,
+)
 
 
-def test_demo_gives_a_label_matrix_with_its_account(demo):
+def test_demo_gives_a_label_matrix_and_says_what_was_lost(demo):
     summary = json.loads((demo / "labels" / "summary.json").read_text())
     matrix = summary["matrix"]
     assert matrix["columns"] == 16
@@ -34,7 +48,7 @@ def test_demo_gives_a_label_matrix_with_its_account(demo):
     before = sum(part["columns"] for part in summary["parts"])
     assert len(dropped) == before - matrix["columns"]
     assert (dropped[["actives", "inactives"]].min(axis=1) < 10).all()
-    problems = pd.read_csv(demo / "compounds" / "problems.csv")
+    problems = pd.read_csv(demo / "compounds" / "dropped_rows.csv")
     rows = {step["step"]: step["count"] for step in summary["funnel"]}
     assert len(problems) == rows["rows of the library"] - rows["with an InChIKey"] == 6
 
@@ -60,7 +74,7 @@ def test_every_job_leaves_a_log_and_a_benchmark(demo):
     # The demo takes neither the web service nor a download; verification is asked for by name.
     absent = {"retrieve_chembl", "retrieve_table", "retrieve_plate_maps"}
     absent |= {"fetch_activities", "join_activities", "check_shards"}
-    assert ran | absent == {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")}
+    assert ran | absent == {path.stem for path in SCRIPTS.glob("*.py")}
 
 
 # Two sources, one matrix
@@ -172,7 +186,7 @@ def bad_input(tmp_path_factory):
         ({"chembl": {"sqlite": "text.db"}}, r"text\.db: is not a SQLite database"),
         ({"chembl": {"sqlite": "short.db"}}, r"short\.db: is cut short"),
         ({"chembl": {"release": 36}}, r"chembl\.db: holds ChEMBL_37, but .* asks for ChEMBL_36"),
-        ({}, r"none of 3 columns has enough labels"),
+        ({}, r"none of 3 tasks has enough labels"),
     ],
 )
 def test_bad_input_is_one_clear_error_and_nothing_half_written(bad_input, config, message):
@@ -181,17 +195,30 @@ def test_bad_input_is_one_clear_error_and_nothing_half_written(bad_input, config
     whole = {"compounds": OWN_LIBRARY, "chembl": {"sqlite": "chembl.db"}}
     for block, keys in config.items():
         whole[block] = whole.get(block, {}) | keys
-    run = snakemake(bad_input, whole, "labels")
-    assert run.returncode != 0
-    assert re.search(message, run.stderr), run.stderr[-3000:]
-    if (results / "logs").is_dir():
-        # Said once on the screen, apart from the log that Snakemake shows, and with a hint.
-        assert len(re.findall(f"^Error: .*{message}", run.stderr, re.M)) == 1
-        assert "Hint: " in run.stderr
+    planned = snakemake(bad_input, whole, "labels", "--dry-run")
+    if planned.returncode:
+        assert re.search(message, planned.stderr), planned.stderr[-3000:]
+        assert not results.exists()
+    else:
+        with pytest.raises(SystemExit, match=rf"^Error: .*{message}(.*\n)+Hint: "):
+            run_labels(bad_input, whole)
         logs = "".join(path.read_text() for path in (results / "logs").iterdir())
-        assert "Traceback" in logs
+        assert logs.count("Traceback") == 1
     assert not [path for path in results.rglob("*") if path.suffix == ".part"]
     assert not (results / "labels" / "label_matrix.mtx").exists()
+
+
+def test_error_of_a_job_stands_once_on_the_screen(bad_input):
+    """Apart from the log that Snakemake shows, and with a hint."""
+    shutil.rmtree(bad_input / "results", ignore_errors=True)
+    config = {"compounds": OWN_LIBRARY | {"table": "empty.csv"}, "chembl": {"sqlite": "chembl.db"}}
+    run = snakemake(bad_input, config, "labels")
+    assert run.returncode == 1
+    message = r"empty\.csv: has a header but no rows"
+    assert len(re.findall(f"^Error: .*{message}", run.stderr, re.M)) == 1
+    assert "Hint: " in run.stderr
+    # The profile has Snakemake show the log.
+    assert "Traceback" in run.stderr
 
 
 # Plans
@@ -199,31 +226,53 @@ def test_bad_input_is_one_clear_error_and_nothing_half_written(bad_input, config
 
 def test_dump_is_downloaded_only_if_none_is_given(bad_input):
     config = {"compounds": OWN_LIBRARY, "chembl": {"release": "ChEMBL_36"}}
-    rules = {"retrieve_chembl", "extract_activities"}
-    assert rules <= planned(bad_input, config, ROOT, "labels")
+    retrieval = {"retrieve_chembl", "extract_activities"}
+    assert retrieval <= plan(bad_input, config, "labels").scripted()
     config["chembl"]["sqlite"] = "chembl.db"
-    assert "retrieve_chembl" not in planned(bad_input, config, ROOT, "labels")
+    assert "retrieve_chembl" not in plan(bad_input, config, "labels").scripted()
 
 
 def test_web_service_is_asked_in_chunks(bad_input):
     config = {"compounds": OWN_LIBRARY, "chembl": {"source": "webservice"}}
-    run = snakemake(bad_input, config, "labels", "--dry-run")
-    assert re.search(r"^fetch_activities +64$", run.stdout + run.stderr, re.M)
-    assert "extract_activities" not in run.stdout + run.stderr
+    jobs = plan(bad_input, config, "labels").count()
+    assert jobs["fetch_activities"] == 64
+    assert "extract_activities" not in jobs
+
+
+def test_either_snakefile_is_the_same_workflow(tmp_path):
+    """That in the folder of the project, and that which a module or a catalogue names."""
+    plans = [
+        plan(tmp_path, DEMO, "--snakefile", ROOT / snakefile)
+        for snakefile in ("Snakefile", "workflow/Snakefile")
+    ]
+    jobs, same = (
+        sorted((job["rule"], *job["output"]["paths"]) for job in planned.jobs) for planned in plans
+    )
+    assert len(jobs) > 60
+    assert jobs == same
+
+
+def test_runs_from_any_folder(tmp_path):
+    """The command itself, with the profile that lies beside the Snakefile."""
+    (tmp_path / "my_config.yaml").write_text(yaml.safe_dump(DEMO, sort_keys=False))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
+    command += ["--configfile", "my_config.yaml", "--cores", "2", "--dry-run"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "profiles/default" in run.stderr
+    assert re.search(r"^train_model +\d+$", run.stdout, re.M)
+    assert not (tmp_path / "results").exists()
 
 
 # Reruns
 
 
-def planned(folder, config=DEMO, root=None, target="all"):
-    """Names of the rules that a dry run would run."""
-    run = snakemake(folder, config, target, "--dry-run", root=root or folder)
-    assert run.returncode == 0, run.stderr[-3000:]
-    table = re.search(r"^job +count\n-+ +-+\n(.*?)\n\n", run.stderr + run.stdout, re.M | re.S)
-    targets = {"all", "labels", "models", "predictions", "statistics", "figures", "report", "total"}
-    return {line.split()[0] for line in table[1].splitlines()} - targets if table else set()
+def planned(project, config=DEMO):
+    """Names of the rules with a script that would run in a project."""
+    return plan(project, config, "all", root=project).scripted()
 
 
+# What quotes the whole configuration.
+PAGES = {"build_report", "build_crate"}
 AFTER_COMPARISON = {
     "compare_methods",
     "draw_comparison",
@@ -245,8 +294,42 @@ AFTER_CONVERSION = {
 LABEL_RULES = {"average_pchembl", *AFTER_PART_ONE, *AFTER_PART_TWO}
 
 
+def changed(config, key, value):
+    """A configuration with another value of a key, such as labels.thresholds."""
+    config = copy.deepcopy(config)
+    *blocks, name = key.split(".")
+    place = config
+    for block in blocks:
+        place = place.setdefault(block, {})
+    place[name] = value
+    return config
+
+
 def test_nothing_is_to_be_done_twice(project):
     assert planned(project) == set()
+
+
+def test_results_stay_finished_for_another_clone(project, tmp_path):
+    """Clones in places that are no neighbours of the first, by their own path and by a link."""
+    clone = tmp_path / "one" / "two" / "clone"
+    copy_workflow(clone)
+    link = tmp_path / "link"
+    link.symlink_to(clone)
+    for root in (clone, link):
+        assert plan(project, DEMO, "all", root=root).scripted() == set()
+
+
+def test_results_stay_finished_when_the_project_moves(project, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(project)
+    assert planned(link) == set()
+    moved = tmp_path / "elsewhere" / "moved"
+    moved.parent.mkdir()
+    project.rename(moved)
+    try:
+        assert planned(moved) == set()
+    finally:
+        moved.rename(project)
 
 
 @pytest.mark.parametrize(
@@ -262,22 +345,51 @@ def test_nothing_is_to_be_done_twice(project):
         ("quality.exclude_flags", ["blurred"], AFTER_DATASET),
         ("profiles.max_missing", 0.5, {"read_profiles", *AFTER_TRAINING}),
         ("training.seed", 1, AFTER_TRAINING),
-        ("training.devices", 2, {"build_report", "build_crate"}),
         ("predictions.parts", ["test"], {"predict_views", *AFTER_PREDICTION}),
         ("models.gapnet.learning_rate", 0.1, AFTER_TRAINING),
-        ("models.gapnet.micro_batch", 4, {"build_report", "build_crate"}),
         ("comparison.seed", 1, AFTER_COMPARISON),
         ("models.resnet.enabled", False, {"measure_costs", "describe_models", *AFTER_COMPARISON}),
+        # How a job computes, and not what: only the pages that quote the configuration.
+        ("training.device", "auto", PAGES),
+        ("training.devices", 2, PAGES),
+        ("models.gapnet.micro_batch", 4, PAGES),
+        ("chembl.webservice.timeout_seconds", 7, {"summarise_labels", *PAGES}),
     ],
 )
 def test_changed_keys_rerun_what_depends_on_them(project, key, value, rules):
-    config = copy.deepcopy(DEMO)
-    *blocks, name = key.split(".")
-    place = config
-    for block in blocks:
-        place = place.setdefault(block, {})
-    place[name] = value
-    assert planned(project, config) == rules
+    assert planned(project, changed(DEMO, key, value)) == rules
+
+
+def test_how_a_job_computes_is_not_compared(tmp_path):
+    """Such values reach the jobs, in params of a type that Snakemake does not compare."""
+    service = changed(changed(DEMO, "chembl.source", "webservice"), "chembl.sqlite", None)
+    other = service
+    for key, value in [
+        ("chembl.webservice.timeout_seconds", 7),
+        ("chembl.webservice.attempts", 7),
+        ("training.device", "cuda"),
+        ("training.devices", 2),
+        ("models.gapnet.micro_batch", 1),
+    ]:
+        other = changed(other, key, value)
+    first, second = (plan(tmp_path, config) for config in (service, other))
+    for rule, names in [
+        ("fetch_activities", {"timeout_seconds", "attempts"}),
+        ("train_model", {"device", "devices", "micro_batch"}),
+        ("predict_views", {"device", "batch_size"}),
+    ]:
+        before, after = (
+            next(
+                job["params"]
+                for job in planned.of(rule)
+                if job["wildcards"].get("model", "gapnet") == "gapnet"
+            )
+            for planned in (first, second)
+        )
+        differing = {name for name in before if before[name] != after[name]}
+        assert {type(after[name]) for name in differing} == {SimpleNamespace}
+        told = [(vars(before[name]), vars(after[name])) for name in differing]
+        assert {key for old, new in told for key in old if old[key] != new[key]} == names
 
 
 def test_changed_plate_reruns_its_own_jobs_and_what_rests_on_all_plates(project):
@@ -285,30 +397,14 @@ def test_changed_plate_reruns_its_own_jobs_and_what_rests_on_all_plates(project)
     content, times = archive.read_bytes(), archive.stat()
     try:
         archive.write_bytes(content + b" ")
-        run = snakemake(project, DEMO, "all", "--dry-run", root=project)
-        rules = planned(project)
+        reruns = plan(project, DEMO, "all", root=project)
     finally:
         archive.write_bytes(content)
         os.utime(archive, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert rules == {"index_plate", *AFTER_CONVERSION}
+    assert reruns.scripted() == {"index_plate", *AFTER_CONVERSION}
     for rule in ("index_plate", "convert_plate", "draw_plate", "read_cells"):
-        plates = re.findall(rf"^rule {rule}:.*?wildcards: plate=(\w+)", run.stdout, re.M | re.S)
-        assert plates == ["DEMO2"], rule
+        assert [job["wildcards"] for job in reruns.of(rule)] == [{"plate": "DEMO2"}], rule
     assert planned(project) == set()
-
-
-def test_edited_model_retrains_those_that_are_made_of_it(project):
-    """SC-CNN is GapNet without dilation; the others have nothing to do with it."""
-    path = project / "workflow" / "scripts" / "paintassay" / "models" / "gapnet.py"
-    text = path.read_text()
-    assert text.count("nn.SELU") >= 1
-    try:
-        path.write_text(text.replace("nn.SELU", "nn.ELU"))
-        run = snakemake(project, DEMO, "all", "--dry-run", root=project)
-    finally:
-        path.write_text(text)
-    trained = re.findall(r"^rule train_model:.*?wildcards: model=(\w+)", run.stdout, re.M | re.S)
-    assert sorted(trained) == ["gapnet"] * 2 + ["sccnn"] * 2
 
 
 def test_touched_code_reruns_nothing(project):
@@ -317,43 +413,84 @@ def test_touched_code_reruns_nothing(project):
     assert planned(project) == set()
 
 
+@contextmanager
+def edited(project, *edits):
+    """The project with pieces of its modules replaced: (module, old, new)."""
+    texts = {}
+    try:
+        for module, old, new in edits:
+            path = project / "workflow" / "scripts" / "paintassay" / f"{module}.py"
+            text = path.read_text()
+            texts.setdefault(path, text)
+            assert old in text, (module, old)
+            path.write_text(text.replace(old, new))
+        yield
+    finally:
+        for path, text in texts.items():
+            path.write_text(text)
+
+
+def test_edited_model_retrains_those_that_are_made_of_it(project):
+    """SC-CNN is GapNet without dilation; the others have nothing to do with it."""
+    with edited(project, ("models/gapnet", "nn.SELU", "nn.ELU")):
+        reruns = plan(project, DEMO, "all", root=project)
+    trained = [job["wildcards"]["model"] for job in reruns.of("train_model")]
+    assert sorted(trained) == ["gapnet"] * 2 + ["sccnn"] * 2
+
+
+FIGURE_RULES = {"summarise_labels", "draw_plate", "draw_comparison", "draw_examples", *PAGES}
+
+
 @pytest.mark.parametrize(
     ("module", "old", "new", "rules"),
     [
-        ("labels", "pc.greater_equal(means", "pc.greater(means", AFTER_PART_ONE),
-        ("labels", '"""Label each mean', '"""Name each mean', set()),
-        ("labels", "comment.casefold()", "comment.lower()", AFTER_PART_TWO),
-        ("labels", '_mean"], 6)', '_mean"], 5)', {"average_pchembl", *AFTER_PART_ONE}),
-        ("label_matrix", "KINDS = [", "KINDS = 1 * [", AFTER_MATRIX),
-        ("figures", '"font.size": 9', '"font.size": 10',
-            {"summarise_labels", "draw_plate", "draw_comparison", "draw_examples",
-             "build_report", "build_crate"}),
-        ("imaging", "CLIP_PERCENT = 0.0028", "CLIP_PERCENT = 0.003", AFTER_CONVERSION),
-        ("export_npz", "def export_views(", "def export_views_(", set()),
-        ("chembl_sqlite", "ROWS_PER_SLICE = 200_000", "ROWS_PER_SLICE = 100_000",
-            {"extract_activities", *LABEL_RULES}),
-        ("losses", "softplus(-", "softplus(+", AFTER_TRAINING),
-        ("costs", "// 2", "// 1", {"measure_costs", "build_report", "build_crate"}),
-        ("predictions", "others = np.where(sizes > 1", "others = np.where(sizes > 2",
-            AFTER_TRAINING),
-        ("chembl_webservice", "PAGE_ROWS = 1000", "PAGE_ROWS = 999", set()),
-        ("compounds", "MOLECULES_PER_TASK = 500", "MOLECULES_PER_TASK = 400",
-            {"build_compounds", "extract_activities", "read_wells", "draw_plate", *LABEL_RULES}),
+        ("labels/activities", "pc.greater_equal(means", "pc.greater(means", AFTER_PART_ONE),
+        ("labels/activities", "comment.casefold()", "comment.lower()", AFTER_PART_TWO),
+        ("labels/activities", '_mean"], 6)', '_mean"], 5)', {"average_pchembl", *AFTER_PART_ONE}),
+        ("labels/matrix", "KINDS = [", "KINDS = 1 * [", AFTER_MATRIX),
+        ("drawing/style", '"font.size": 9', '"font.size": 10', FIGURE_RULES),
+        ("images/scaling", "CLIP_PERCENT = 0.0028", "CLIP_PERCENT = 0.003", AFTER_CONVERSION),
+        ("training/loss", "softplus(-", "softplus(+", AFTER_TRAINING),
+        ("training/description", "// 2", "// 1", {"measure_costs", *PAGES}),
+        ("predictions/average", "sizes > 1", "sizes > 2", AFTER_TRAINING),
     ],
-)  # fmt: skip
+)
 def test_edited_functions_rerun_the_rules_that_reach_them(project, module, old, new, rules):
-    path = project / "workflow" / "scripts" / "paintassay" / f"{module}.py"
-    text = path.read_text()
-    assert text.count(old) >= 1
-    try:
-        path.write_text(text.replace(old, new))
+    with edited(project, (module, old, new)):
         assert planned(project) == rules
-    finally:
-        path.write_text(text)
 
 
-def test_runs_from_any_folder(project, tmp_path):
-    run = snakemake(tmp_path, DEMO, "--dry-run", root=project)
-    assert run.returncode == 0
-    assert "profiles/default" in run.stderr
-    assert Path(tmp_path / "results").exists() is False
+def test_edits_that_change_no_result_rerun_nothing(project):
+    with edited(
+        project,
+        # Docstring, comment, log line, message and hint of an error.
+        ("labels/activities", '"""Label each mean', '"""Name each mean'),
+        ("training/loss", "    losses =", "    # A comment.\n    losses ="),
+        ("labels/activities", '"%d activities %s"', '"%d activities: %s"'),
+        ("labels/matrix", '"no activity gives a label"', '"there is no label"'),
+        ("labels/matrix", "or bring more compounds", "or add compounds"),
+        # No rule of the demo reaches these.
+        ("images/npz", "def export_views(", "def export_views_("),
+        ("chembl/webservice", "LONGEST_WAIT = 60.0", "LONGEST_WAIT = 50.0"),
+    ):
+        assert planned(project) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "rules"),
+    [
+        ("chembl/dump", "ROWS_PER_SLICE", {"extract_activities", *LABEL_RULES}),
+        ("chembl/webservice", "PAGE_ROWS", set()),
+        (
+            "compounds/library",
+            "MOLECULES_PER_BATCH",
+            {"build_compounds", "extract_activities", "read_wells", "draw_plate", *LABEL_RULES},
+        ),
+        ("predictions/average", "BLOCK_ROWS", AFTER_TRAINING),
+    ],
+)
+def test_size_of_a_piece_counts_unless_it_is_marked_as_one(project, module, name, rules):
+    text = (SCRIPTS / "paintassay" / f"{module}.py").read_text()
+    [(line, marked)] = re.findall(rf"^({name}(: WorkSize)? = ).*$", text, re.M)
+    with edited(project, (module, line, f"{line}1 + ")):
+        assert planned(project) == (set() if marked else rules)

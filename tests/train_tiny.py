@@ -16,7 +16,8 @@ from torch import distributed, nn
 
 from paintassay.training import state as training_state
 from paintassay.training import train
-from paintassay.training.samples import Samples
+from paintassay.training.samples import LabelledSamples, Samples
+from paintassay.training.settings import Settings
 
 CPU = torch.device("cpu")
 SHAPE = (2, 32, 32)
@@ -65,39 +66,30 @@ def stripes(count, seed, tasks=3, sites=2):
     noise = random.choice([1, -1], wells).repeat(sites)[:count]
     labels = np.stack([labels, -labels, noise], axis=1)[:, :tasks]
     labels *= (random.random((wells, tasks)) > 1 / 3).repeat(sites, axis=0)[:count]
-    return samples_of(pixels.astype(np.uint8), sites), labels.astype(np.int8)
+    return LabelledSamples(samples_of(pixels.astype(np.uint8), sites), labels.astype(np.int8))
 
 
 class Small(nn.Sequential):
-    """A network with everything that a state must hold, or without what depends on the division."""
+    """A model with everything that a state must hold, or without what depends on the division."""
 
     def __init__(self, plain=False):
         torch.manual_seed(0)
         layers = [nn.Conv2d(2, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten()]
         layers += [nn.Dropout(0.2), nn.Linear(8 * 14 * 14, 3)]
         kept = (nn.Conv2d, nn.ReLU, nn.Flatten, nn.Linear)
-        super().__init__(*(each for each in layers if not plain or isinstance(each, kept)))
+        super().__init__(*(layer for layer in layers if not plain or isinstance(layer, kept)))
         self.built_as = {"name": "small"}
 
 
 def train_tiny(folder, model=None, fingerprint="f", report=None, rank=0, world=1, **settings):
-    """Train a network (by default a `Small` one) on 29 views; gives it and its history."""
-    trained_on, labels = stripes(29, seed=1)
-    validated_on, labels_validated = stripes(16, seed=2)
+    """Train a model (by default a `Small` one) on 29 views; gives it and its history."""
     model = model or Small()
     history = train.train(
         model,
-        trained_on,
-        validated_on,
-        labels,
-        labels_validated,
-        train.Settings(**SETTINGS | settings),
-        CPU,
-        folder / "state",
-        fingerprint,
-        report,
-        rank,
-        world,
+        stripes(29, seed=1),
+        stripes(16, seed=2),
+        Settings(**SETTINGS | settings),
+        train.Process(CPU, folder / "state", fingerprint, report, rank, world),
     )
     return model, history
 
@@ -119,11 +111,11 @@ def work(folder, harm=None, number=0, rank=0, world=1, often=False, plain=False,
     counts = {"step": 0, "save": 0}
     step, save = train.step, torch.save
 
-    def counted_step(*given):
+    def counted_step(*arguments):
         counts["step"] += 1
         if harm == "terminate" and counts["step"] == number:
             os.kill(os.getpid(), signal.SIGTERM)
-        result = step(*given)
+        result = step(*arguments)
         if harm == "step" and counts["step"] == number:
             os.kill(os.getpid(), signal.SIGKILL)
         return result

@@ -67,7 +67,7 @@ REMOTE_CELLS = (
         "download_mb": per_plate("single_cells"),
         "disk_mb": per_plate("single_cells"),
     }
-    if CELL_TABLES == SOURCES["single_cells"]["url"]
+    if CELL_TABLES == SOURCES["single_cells"].url
     else {}
 )
 

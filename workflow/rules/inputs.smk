@@ -9,19 +9,19 @@ SOURCES = read_sources(RESOURCES / "data_sources.csv")
 
 def megabytes(name):
     """Size of a source in MB, rounded up."""
-    return -(-SOURCES[name]["bytes"] // 10**6)
+    return -(-SOURCES[name].bytes // 10**6)
 
 
 def origin_line(name, size):
     """What a job fetches, the licence and its MB, for the job's log."""
     source = SOURCES[name]
-    return f"{source['what']}; {source['version']}; {source['licence']}; {size} MB"
+    return f"{source.what}; {source.version}; {source.licence}; {size} MB"
 
 
 # Images without a root are the published ones, whose plates are known; so are their tables.
 PUBLISHED = config["images"]["root"] is None
 PUBLISHED_PLATES = read_plates(RESOURCES / "published_plates.csv")
-IMAGES = config["images"] | ({"root": SOURCES["images"]["url"]} if PUBLISHED else {})
+IMAGES = config["images"] | ({"root": SOURCES["images"].url} if PUBLISHED else {})
 # What the enabled models read: views, cells, features.
 READ = {
     model_input(model_files()[name])
@@ -30,7 +30,7 @@ READ = {
 }
 CELL_TABLES = config["single_cells"]["tables"]
 if CELL_TABLES is None and PUBLISHED and "cells" in READ:
-    CELL_TABLES = SOURCES["single_cells"]["url"]
+    CELL_TABLES = SOURCES["single_cells"].url
 PROFILE_TABLES = config["profiles"]["tables"]
 if PROFILE_TABLES is None and PUBLISHED and "features" in READ:
     PROFILE_TABLES = f"{RESULTS}/sources/profiles.tar.gz"

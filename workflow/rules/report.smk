@@ -164,7 +164,7 @@ rule build_report:
             "config": config,
             "shards": SHARDS,
             # The page says so where the data are made up.
-            "demo": config["chembl"]["sqlite"] == "<results>/screen/chembl.db",
+            "demo": config["chembl"]["sqlite"] == f"{RESULTS}/screen/chembl.db",
         },
         own=not_compared(page=PAGE),
         code=code("build_report", *sorted(PAGE.iterdir())),

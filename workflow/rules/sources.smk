@@ -36,8 +36,8 @@ rule retrieve_table:
         disk_mb=lambda wildcards: megabytes(TABLE_SOURCES[wildcards.table]),
     params:
         settings=lambda wildcards: {
-            "url": SOURCES[TABLE_SOURCES[wildcards.table]]["url"],
-            "sha256": SOURCES[TABLE_SOURCES[wildcards.table]]["sha256"],
+            "url": SOURCES[TABLE_SOURCES[wildcards.table]].url,
+            "sha256": SOURCES[TABLE_SOURCES[wildcards.table]].sha256,
         },
         origin=lambda wildcards: not_compared(
             line=origin_line(
@@ -68,7 +68,7 @@ rule retrieve_plate_maps:
         disk_mb=megabytes("plate_maps"),
     params:
         settings={
-            "url": SOURCES["plate_maps"]["url"],
+            "url": SOURCES["plate_maps"].url,
         },
         origin=not_compared(line=origin_line("plate_maps", megabytes("plate_maps"))),
         own=not_compared(checksums=RESOURCES / "plate_maps.sha256"),
@@ -102,7 +102,7 @@ rule retrieve_chembl:
         disk_mb=7 * megabytes("chembl"),
     params:
         settings={
-            "url": SOURCES["chembl"]["url"].format(release=CHEMBL_RELEASE),
+            "url": SOURCES["chembl"].url.format(release=CHEMBL_RELEASE),
         },
         origin=not_compared(line=origin_line("chembl", megabytes("chembl"))),
         code=code("retrieve_chembl"),

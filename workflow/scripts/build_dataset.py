@@ -6,7 +6,7 @@ from paintassay.compounds.tables import COMPOUNDS
 from paintassay.core import tables
 from paintassay.core.files import write_json
 from paintassay.core.jobs import job
-from paintassay.dataset.manifest import account, build_views, remove_flagged
+from paintassay.dataset.manifest import build_views, remove_flagged, summarise_dataset
 from paintassay.dataset.tables import (
     COMPOUNDS_WITHOUT_IMAGES,
     IMAGES_WITHOUT_LABELS,
@@ -29,7 +29,7 @@ with job(snakemake.log[0]):
 
     kept, excluded = remove_flagged(views, quality, snakemake.params.settings["exclude_flags"])
     joined = build_views(kept, wells, splits, label_keys)
-    counts, without_images, without_labels, parts = account(
+    counts, without_images, without_labels, parts = summarise_dataset(
         joined, wells, compounds, splits, label_keys
     )
     schema = dataset_schema(views_schema(channels), splits["split"].nunique())

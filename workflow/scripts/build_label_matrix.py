@@ -7,13 +7,13 @@ from paintassay.compounds.tables import COMPOUNDS
 from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.labels.matrix import (
-    assemble,
-    combine_parts,
+    build_matrix,
+    concatenate_labels,
     describe_assays,
     explain_missing_compounds,
     filter_labels,
     find_conflicts,
-    name_dropped_columns,
+    name_dropped_tasks,
     require_labels,
     write_matrix_market,
 )
@@ -48,18 +48,18 @@ with job(snakemake.log[0]):
     part_one = tables.read_parquet(files.pchembl_labels, PCHEMBL_LABELS).to_pandas()
     part_two = tables.read_parquet(files.comment_labels, COMMENT_LABELS).to_pandas()
 
-    labels, columns = combine_parts(part_one, part_two)
+    labels, tasks = concatenate_labels(part_one, part_two)
     kept, dropped = filter_labels(
         labels,
         settings["min_actives"],
         settings["min_inactives"],
         settings["min_labels_per_compound"],
     )
-    log.info("%d columns kept, %d dropped", len(columns) - len(dropped), len(dropped))
+    log.info("%d tasks kept, %d dropped", len(tasks) - len(dropped), len(dropped))
     require_labels(kept, dropped)
     assays = tables.read_parquet(files.activities, ACTIVITIES, ASSAY_COLUMNS)
-    assays = describe_assays(assays, columns["assay_chembl_id"])
-    matrix, rows, table, kept = assemble(kept, columns, assays)
+    assays = describe_assays(assays, tasks["assay_chembl_id"])
+    matrix, rows, table, kept = build_matrix(kept, tasks, assays)
 
     with_activity = matches["molecule_chembl_id"].isin(molecules["molecule_chembl_id"].to_pandas())
     lost = explain_missing_compounds(
@@ -69,7 +69,7 @@ with job(snakemake.log[0]):
         with_label=set(labels["inchikey"]),
         kept=set(rows["INCHIKEY"]),
     )
-    dropped = name_dropped_columns(dropped, columns)
+    dropped = name_dropped_tasks(dropped, tasks)
     conflicts = find_conflicts(part_one, part_two)
 
     write_matrix_market(matrix, output.matrix)

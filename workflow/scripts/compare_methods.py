@@ -1,5 +1,6 @@
-"""Compare all methods: the tables of the whole comparison, and what could not be done."""
+"""Compare all methods: write the tables of the comparison and the problems that it had."""
 
+from dataclasses import asdict
 from itertools import product
 
 import pandas as pd
@@ -22,24 +23,29 @@ with job(snakemake.log[0]):
     library = tables.read_parquet(files.library, COMPOUNDS, ["inchikey"])
     compounds = library["inchikey"].to_pylist()
 
-    parts, other_parts = {}, []
+    test_parts, other_parts = {}, []
     models = product(settings["models"], settings["splits"])
     for (model, split), path in zip(models, files.compounds, strict=True):
         predictions = methods.read_model("compounds", path, split, labels.tasks)
-        parts.setdefault(model, {}).update(methods.parts_by_run(predictions, labels))
+        test_parts.setdefault(model, {}).update(methods.parts_by_run(predictions, labels))
     for tool, path in zip(settings["tools"], files.predictions, strict=True):
         predictions = read_tool(path, labels.tasks, splits, compounds)["compounds"]
-        parts[tool] = methods.parts_by_run(predictions, labels)
+        test_parts[tool] = methods.parts_by_run(predictions, labels)
         other_parts += find_other_parts(tool, predictions.keys, splits)
     metrics = pd.concat(tables.read_parquet(path, METRICS).to_pandas() for path in files.metrics)
     excluded = pd.concat(tables.read_csv(path, EXCLUDED) for path in files.excluded)
 
     compared, problems = compare(
-        metrics, parts, labels, settings["resamples"], settings["permutations"], settings["seed"]
+        metrics,
+        test_parts,
+        labels,
+        settings["resamples"],
+        settings["permutations"],
+        settings["seed"],
     )
     compared |= {"metrics": metrics, "excluded": excluded}
     for name, schema in FILES.items():
-        table, place = compared[name.partition(".")[0]], output[name.partition(".")[0]]
-        write = tables.write_csv if name.endswith(".csv") else tables.write_parquet
-        write(table, place, schema)
-    write_json(other_parts + problems, output.problems)
+        key, ending = name.split(".")
+        write = tables.write_csv if ending == "csv" else tables.write_parquet
+        write(compared[key], output[key], schema)
+    write_json([asdict(problem) for problem in other_parts + problems], output.problems)

@@ -6,12 +6,12 @@ from paintassay.core.jobs import job
 from paintassay.core.tables import write_csv
 from paintassay.training.description import layer_table
 from paintassay.training.tables import ARCHITECTURES
-from paintassay.training.weights import load_trained, sample_shape
+from paintassay.training.weights import load_trained
 
 with job(snakemake.log[0]):
     tables = [pd.DataFrame(columns=ARCHITECTURES.names)]
     for weights in snakemake.input.weights:
-        model, facts = load_trained(weights)
-        table = layer_table(model, sample_shape(facts))
-        tables.append(table.assign(model=facts["model"])[ARCHITECTURES.names])
+        model, trained = load_trained(weights)
+        table = layer_table(model, trained.sample_shape)
+        tables.append(table.assign(model=trained.model)[ARCHITECTURES.names])
     write_csv(pd.concat(tables), snakemake.output.layers, ARCHITECTURES)

@@ -1,8 +1,5 @@
 """Draw the figures that compare the methods, each with its data beside it."""
 
-import json
-from pathlib import Path
-
 from paintassay.core.jobs import job
 from paintassay.core.tables import read_csv, read_parquet, write_csv
 from paintassay.drawing.style import save_figure
@@ -18,19 +15,8 @@ from paintassay.report.figures.comparison_data import (
     training_data,
 )
 from paintassay.report.figures.panels import draw_s2, draw_s3, draw_s6, draw_training_curves
+from paintassay.report.histories import read_history
 from paintassay.statistics import tables as statistics_tables
-
-
-def read_training(path):
-    """History of a training; its name stands in the folders of its file."""
-    model, split, replicate = Path(path).parts[-4:-1]
-    return {
-        "method": model,
-        "split": int(split.removeprefix("split_")),
-        "replicate": int(replicate.removeprefix("replicate_")),
-        "epochs": [json.loads(line) for line in Path(path).read_text().splitlines()],
-    }
-
 
 with job(snakemake.log[0]):
     files, output = snakemake.input, snakemake.output
@@ -44,26 +30,17 @@ with job(snakemake.log[0]):
     )
     assays = read_csv(files.assays, ASSAYS)
     order = list(summary["method"])
-    trainings = [read_training(path) for path in files.histories]
+    histories = [read_history(path) for path in files.histories]
     relation = relation_data(predictability, tasks)
 
     drawn = {
-        "fig4": (
-            fig4_data(roc_tests, order, assays),
-            draw_fig4,
-        ),
-        "auc_distribution": (
-            distribution_data(tasks),
-            draw_distribution,
-        ),
+        "fig4": (fig4_data(roc_tests, order, assays), draw_fig4),
+        "auc_distribution": (distribution_data(tasks), draw_distribution),
         "s1": (s1_data(metrics, tasks), draw_s1),
         "s2": (relation, draw_s2),
         "s3": (relation, draw_s3),
         "s6": (s6_data(tasks), draw_s6),
-        "training_curves": (
-            training_data(trainings, order),
-            draw_training_curves,
-        ),
+        "training_curves": (training_data(histories, order), draw_training_curves),
     }
     for name, (data, draw) in drawn.items():
         figure = draw(data)

@@ -29,7 +29,7 @@ from paintassay.statistics.tools import read_tool
 
 
 def read_scores(method, chosen, files, settings, labels):
-    """Predictions of a method by compound, of the run and task that were chosen."""
+    """Read the predictions of a method by compound, for the run and task that were chosen."""
     if method in settings["tools"]:
         splits = read_parquet(files.splits, SPLITS).to_pandas()
         compounds = read_parquet(files.library, COMPOUNDS, ["inchikey"])["inchikey"].to_pylist()
@@ -37,26 +37,27 @@ def read_scores(method, chosen, files, settings, labels):
         predictions = read_tool(path, labels.tasks, splits, compounds)["compounds"]
     else:
         place = settings["models"].index(method) * len(settings["splits"])
-        path = files.compounds[place + settings["splits"].index(chosen["split"])]
-        predictions = methods.read_model("compounds", path, chosen["split"], labels.tasks)
+        path = files.compounds[place + settings["splits"].index(chosen.split)]
+        predictions = methods.read_model("compounds", path, chosen.split, labels.tasks)
     return part_scores(predictions, chosen, labels)
 
 
 def draw(name, data, manifest, settings):
-    """One of the figures, or in words why there is none."""
+    """Draw one of the figures, or say in words why there is none."""
     if data.empty:
-        return figure_of_words(NONE[name])
+        return figure_of_words(REASONS[name])
     try:
         views = views_of(data, manifest, settings["shards"])
     except InputError as error:
-        # The shards may have been removed to save space; the other results are none the worse.
+        # The shards may have been removed to save space; the other figures do not need them.
         logging.warning("%s is drawn without images: %s", name, error)
         return figure_of_words(f"The images cannot be read: {error.where} {error.problem}.")
     function = getattr(examples, f"draw_{name}")
     return function(data, views, views.channels, settings["pixel_size_um"])
 
 
-NONE = {
+# Why there is no figure.
+REASONS = {
     "fig2": "There is no assay with an AUC, or no view of its compounds, to show examples of.",
     "fig5": "There is no assay in which the first of two methods is better, or no view of its "
     "compounds, to show examples of.",
@@ -74,17 +75,17 @@ with job(snakemake.log[0]):
     labels = read_parquet(files.labels, LABELS).to_pandas()
     manifest = pd.read_parquet(files.views)
 
-    schemas = {name: figure_tables.FILES[f"{name}.csv"] for name in NONE}
+    schemas = {name: figure_tables.FILES[f"{name}.csv"] for name in REASONS}
     data = {name: pd.DataFrame(columns=schema.names) for name, schema in schemas.items()}
-    # What a tool predicts well need not be seen in images.
-    own = tasks[tasks["method"].isin(settings["models"])]
-    data["fig2"] = fig2_data(own, assays, labels, manifest)
+    # Assays that another tool predicts well need not be visible in images.
+    tasks_of_models = tasks[tasks["method"].isin(settings["models"])]
+    data["fig2"] = fig2_data(tasks_of_models, assays, labels, manifest)
     chosen = choose_task(roc_tests, order)
     if chosen is not None:
         matrix = read_labels(files.labels, files.assays)
         scores = [
-            read_scores(chosen[each], chosen, files, settings, matrix)
-            for each in ("first", "second")
+            read_scores(method, chosen, files, settings, matrix)
+            for method in (chosen.first, chosen.second)
         ]
         data["fig5"] = fig5_data(chosen, scores, labels, assays, manifest)
     data["view_channels"] = channels_data(manifest)

@@ -4,20 +4,25 @@ import pandas as pd
 
 from paintassay.core.jobs import job
 from paintassay.core.tables import write_csv
-from paintassay.training.description import cost_table, count_macs, count_parameters
+from paintassay.training.description import (
+    TrainingCost,
+    cost_table,
+    count_macs,
+    count_parameters,
+)
 from paintassay.training.tables import COSTS
-from paintassay.training.weights import load_trained, sample_shape
+from paintassay.training.weights import load_trained
 
 with job(snakemake.log[0]):
-    jobs = []
+    trainings = []
     for weights, timing in zip(snakemake.input.weights, snakemake.input.timing, strict=True):
-        model, facts = load_trained(weights)
-        jobs.append(
-            {
-                "model": facts["model"],
-                "parameters": count_parameters(model),
-                "gmacs": count_macs(model, sample_shape(facts)) / 1e9,
-                "timing": pd.read_csv(timing),
-            }
+        model, trained = load_trained(weights)
+        trainings.append(
+            TrainingCost(
+                model=trained.model,
+                parameters=count_parameters(model),
+                gmacs=count_macs(model, trained.sample_shape) / 1e9,
+                timing=pd.read_csv(timing),
+            )
         )
-    write_csv(cost_table(jobs), snakemake.output.costs, COSTS)
+    write_csv(cost_table(trainings), snakemake.output.costs, COSTS)

@@ -1,4 +1,4 @@
-"""Predict every assay for the views of the chosen parts, with one trained network."""
+"""Predict every task for the views of the chosen parts, with one trained model."""
 
 import pandas as pd
 import torch
@@ -9,30 +9,33 @@ from paintassay.dataset.parts import add_parts, parts_of
 from paintassay.labels.tables import ASSAYS
 from paintassay.predictions.tables import prediction_table
 from paintassay.training.gpus import choose_devices
-from paintassay.training.job import read_samples
 from paintassay.training.predict import check_fit, predict
-from paintassay.training.train import Settings
+from paintassay.training.samples import CellFiles, FeatureFiles, SampleSource, read_samples
+from paintassay.training.settings import Settings
 from paintassay.training.weights import load_trained
 
 with job(snakemake.log[0]):
-    files, settings, compute = (
-        snakemake.input,
-        snakemake.params.settings,
-        snakemake.params.compute,
-    )
+    files, params = snakemake.input, snakemake.params
+    settings, compute = params.settings, params.compute
     torch.set_num_threads(snakemake.threads)
     [device] = choose_devices(compute.device, 1)
-    model, facts = load_trained(files.weights)
+    model, trained = load_trained(files.weights)
+    cells, features = None, None
+    if files.get("cells"):
+        cells = CellFiles(list(files.cells), trained.crop_size)
+    if files.get("features"):
+        features = FeatureFiles(
+            files.features, files.feature_wells, files.feature_names, trained.standardise
+        )
+    source = SampleSource(files.views, settings["shards"], cells, features)
     rows = parts_of(pd.read_parquet(files.views), int(snakemake.wildcards.split), settings["parts"])
-    names = ["views", "cells", "features", "feature_wells", "feature_names"]
-    places = {name: files.get(name) for name in names} | {"shards": settings["shards"]}
-    samples, channels = read_samples(facts["input"], rows, {**facts, **places})
+    samples, channels = read_samples(rows, source)
     tasks = read_csv(files.assays, ASSAYS)["TASK"].to_list()
-    check_fit(facts, tasks, channels, samples.shape, files.weights)
+    check_fit(trained, tasks, channels, samples.shape, files.weights)
 
     # As it was trained, but for what only training needs.
-    settings = Settings(**facts["settings"] | {"epochs": 0, "threads": snakemake.threads})
-    scores = predict(model.to(device), samples, device, compute.batch_size, settings)
+    as_trained = Settings(**trained.settings, epochs=0, threads=snakemake.threads)
+    scores = predict(model.to(device), samples, device, compute.batch_size, as_trained)
     views = add_parts(samples.views, rows)
     table = prediction_table("views", views, scores, tasks)
     write_parquet(table, snakemake.output.views, table.schema)

@@ -19,16 +19,17 @@ with job(snakemake.log[0]):
     if settings["tool"]:
         splits = tables.read_parquet(files.splits, SPLITS).to_pandas()
         library = tables.read_parquet(files.library, COMPOUNDS, ["inchikey"])
-        read = read_tool(files.predictions, labels.tasks, splits, library["inchikey"].to_pylist())
+        compounds = library["inchikey"].to_pylist()
+        by_level = read_tool(files.predictions, labels.tasks, splits, compounds)
         scored = [
             score_runs(snakemake.wildcards.method, level, predictions, labels)
-            for level, predictions in read.items()
+            for level, predictions in by_level.items()
         ]
     else:
         for split, *paths in zip(settings["splits"], files.wells, files.compounds, strict=True):
             for level, path in zip(LEVELS, paths, strict=True):
                 predictions = methods.read_model(level, path, split, labels.tasks)
                 scored.append(score_runs(snakemake.wildcards.method, level, predictions, labels))
-    metrics, excluded = (pd.concat(each, ignore_index=True) for each in zip(*scored, strict=True))
+    metrics, excluded = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
     tables.write_parquet(metrics, snakemake.output.metrics, METRICS)
     tables.write_csv(excluded, snakemake.output.excluded, EXCLUDED)

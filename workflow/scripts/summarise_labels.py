@@ -1,4 +1,4 @@
-"""Write the account of the label matrix: summary, page and figure."""
+"""Write the summary of the label matrix, for programs and for people, and its figure."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from paintassay.drawing.style import save_figure
 from paintassay.labels.figure import draw_data_points
 from paintassay.labels.summary import (
     build_funnel,
-    count_parts,
+    count_by_kind,
     render_summary,
     summarise_losses,
     summarise_matrix,
@@ -60,7 +60,7 @@ with job(snakemake.log[0]):
         "chembl": read_json(files.source),
         "pchembl_funnel": read_json(files.pchembl_funnel),
         "comment_funnel": read_json(files.comment_funnel),
-        "parts": count_parts(part_one, part_two),
+        "parts": count_by_kind(part_one, part_two),
         "losses": losses,
         "config": config,
         "checksums": {

@@ -5,7 +5,7 @@
 
 const byId = (id) => document.getElementById(id);
 const read = (id) => JSON.parse(byId(id).textContent);
-const { methods, assays, pairs, pair, trainings, examplesOf, demo, replicates } = read("drawn");
+const { methods, assays, pairs, pair, trainings, examplesOf, demo, resamples } = read("drawn");
 const ALPHA = 0.05;
 const CORRECTIONS = { 2: "uncorrected", 3: "corrected by Benjamini and Hochberg", 4: "corrected by Holm" };
 let pictures = null;
@@ -449,7 +449,7 @@ function showAssay(index) {
     el("div", { class: "split" },
       el("div", {}, el("h3", {}, "AUC of each method"), whiskers),
       el("div", {}, el("h3", {}, "ROC curves"), roc)),
-    el("p", { class: "note" }, "By compound, of the run of median performance of each method. Lines are 95 % percentile bootstrap intervals of that run" + (replicates ? ` (${whole(replicates)} replicates)` : "") + "; they tell nothing of the spread between trainings. Where an AUC is 0 or 1 the interval shrinks to a point, which is a limit of the bootstrap and no certainty."),
+    el("p", { class: "note" }, "By compound, of the run of median performance of each method. Lines are 95 % percentile bootstrap intervals of that run" + (resamples ? ` (${whole(resamples)} resamples)` : "") + "; they tell nothing of the spread between trainings. Where an AUC is 0 or 1 the interval shrinks to a point, which is a limit of the bootstrap and no certainty."),
     resultsTable(assay),
     el("h3", {}, "Example images"),
     ...exampleFigures(assay),

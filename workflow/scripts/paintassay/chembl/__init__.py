@@ -1,1 +1,1 @@
-"""What ChEMBL knows of the library, from a dump or from the web service."""
+"""What ChEMBL knows about the library, from a dump or from the web service."""

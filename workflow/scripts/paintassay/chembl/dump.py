@@ -1,35 +1,40 @@
-"""ChEMBL activities of a compound library, straight from ChEMBL's SQLite dump."""
+"""Extract the activities of a compound library from ChEMBL's SQLite dump."""
 
 import json
 import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import adbc_driver_sqlite.dbapi
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from paintassay.chembl.release import check_release
-from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.chembl.tables import ACTIVITIES, MATCHES, MatchOn
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 from paintassay.core.tables import conform, sorted_by
 
 log = logging.getLogger(__name__)
 
-# The driver takes a column's type from the first batch, so the whole answer is one: a column that
-# begins with a thousand missing values is then still seen whole. It holds numbers and short texts.
+# The driver takes a column's type from the first batch, so the complete answer, which is numbers
+# and short texts, is one batch: a column may then begin with any number of missing values.
 ROWS_PER_BATCH = 1_000_000_000
+# No column of long descriptions may outgrow an Arrow array. The pages of the Parquet file follow
+# the slices, so that another number gives a file with the same rows and other bytes.
 ROWS_PER_SLICE = 200_000
 HINT = "give the unpacked file chembl_NN.db, or set chembl.sqlite to null to download it"
 
-# A cross join keeps SQLite from turning the order round: the few keys drive, ChEMBL's indexes
-# follow. Each query gives the library's key, the molecule, and the molecule's own key.
+# A cross join keeps SQLite from reversing the order: the few keys come first, and ChEMBL's indexes
+# find their rows. Each query gives the library's key, the molecule, and the molecule's key.
 MATCH_QUERIES = {
     "inchikey": """
         SELECT library.inchikey, structure.molregno, structure.standard_inchi_key
         FROM temp.library CROSS JOIN compound_structures AS structure
             ON structure.standard_inchi_key = library.inchikey""",
-    # "." is the character after "-", so this is the range of all keys that begin so.
+    # "." is the character after "-", so this is the range of all keys that begin with the block.
     "first_block": """
         SELECT library.inchikey, structure.molregno, structure.standard_inchi_key
         FROM temp.library CROSS JOIN compound_structures AS structure
@@ -64,8 +69,8 @@ MATCH_COLUMNS = {
     "molecule_inchikey": pa.string(),
 }
 
-# A molecule's activities lie scattered over the whole table. Their places come from the index and
-# are sorted, so that the table is then read once from front to back.
+# A molecule's activities are scattered over the table. Their places come from the index and are
+# sorted, so that the table is then read once from beginning to end.
 PLACE_QUERY = """
     CREATE TEMP TABLE place AS
     SELECT activity.rowid AS id
@@ -73,8 +78,8 @@ PLACE_QUERY = """
         ON activity.molregno = molecule.molregno
     ORDER BY activity.rowid"""
 
-# Facts only. What hangs on an assay, a document or a molecule is looked up once each, not once
-# a row.
+# Facts of the activities alone. Those of an assay, a document or a molecule are looked up once for
+# each of these, not once for each row.
 ACTIVITY_QUERY = """
     SELECT activity.activity_id, activity.assay_id, activity.doc_id, activity.molregno,
         activity.standard_type, activity.standard_relation, activity.standard_value,
@@ -99,7 +104,7 @@ ACTIVITY_COLUMNS = {
 
 ASSAY_QUERY = """
     SELECT assay.assay_id, assay.chembl_id, assay.description, assay.assay_type, assay.tid
-    FROM json_each(?) AS wanted CROSS JOIN assays AS assay ON assay.assay_id = wanted.value"""
+    FROM json_each(?) AS ids CROSS JOIN assays AS assay ON assay.assay_id = ids.value"""
 ASSAY_COLUMNS = {
     "assay_id": pa.int64(),
     "assay_chembl_id": pa.string(),
@@ -110,8 +115,7 @@ ASSAY_COLUMNS = {
 
 TARGET_QUERY = """
     SELECT target.tid, target.chembl_id, target.pref_name, target.organism
-    FROM json_each(?) AS wanted CROSS JOIN target_dictionary AS target
-        ON target.tid = wanted.value"""
+    FROM json_each(?) AS ids CROSS JOIN target_dictionary AS target ON target.tid = ids.value"""
 TARGET_COLUMNS = {
     "tid": pa.int64(),
     "target_chembl_id": pa.string(),
@@ -121,17 +125,19 @@ TARGET_COLUMNS = {
 
 DOCUMENT_QUERY = """
     SELECT document.doc_id, document.chembl_id
-    FROM json_each(?) AS wanted CROSS JOIN docs AS document ON document.doc_id = wanted.value"""
+    FROM json_each(?) AS ids CROSS JOIN docs AS document ON document.doc_id = ids.value"""
 DOCUMENT_COLUMNS = {"doc_id": pa.int64(), "document_chembl_id": pa.string()}
 
 MOLECULE_QUERY = """
     SELECT molecule.molregno, molecule.chembl_id
-    FROM json_each(?) AS wanted CROSS JOIN molecule_dictionary AS molecule
-        ON molecule.molregno = wanted.value"""
+    FROM json_each(?) AS ids CROSS JOIN molecule_dictionary AS molecule
+        ON molecule.molregno = ids.value"""
 MOLECULE_COLUMNS = {"molregno": pa.int64(), "molecule_chembl_id": pa.string()}
 
 
-def extract_activities(path, compounds, match_on, release):
+def extract_activities(
+    path: PathLike, compounds: pd.DataFrame, match_on: MatchOn, release: int | str
+) -> tuple[pa.Table, pa.Table]:
     """Extract all activities of a library that have a pChEMBL value or a comment.
 
     Parameters
@@ -139,7 +145,7 @@ def extract_activities(path, compounds, match_on, release):
     path : str or Path
         ChEMBL's SQLite dump, unpacked. It is opened read-only.
     compounds : pandas.DataFrame
-        Columns inchikey, first_block, parent_inchikey (may be missing), a row a compound.
+        One row per compound: inchikey, first_block, parent_inchikey (may be missing).
     match_on : {"inchikey", "first_block", "parent"}
         What makes a ChEMBL molecule a library compound: the full key, any stereo and charge of
         the same skeleton, or any member of the same family in ChEMBL's `molecule_hierarchy`.
@@ -159,27 +165,27 @@ def extract_activities(path, compounds, match_on, release):
         The file is no SQLite file, is cut short or damaged, lacks a table, or holds another
         release.
     """
-    with _opened(path) as dump:
-        check_release(_release(dump, path), release, path)
+    with _open_dump(path) as dump:
+        check_release(_read_release(dump, path), release, path)
         _load_library(dump, compounds)
-        found = _fetch(dump, MATCH_QUERIES[match_on], MATCH_COLUMNS)
-        molregnos = pc.unique(found["molregno"])
+        hits = _run_query(dump, MATCH_QUERIES[match_on], MATCH_COLUMNS)
+        molregnos = pc.unique(hits["molregno"])
         log.info(
             "%d of %d compounds match %d ChEMBL molecules",
-            pc.count_distinct(found["inchikey"]).as_py(),
+            pc.count_distinct(hits["inchikey"]).as_py(),
             len(compounds),
             len(molregnos),
         )
-        molecules = _look_up(dump, MOLECULE_QUERY, MOLECULE_COLUMNS, molregnos)
-        activities = _extract_rows(dump, molregnos, molecules)
-    return _matches(found, molecules, match_on), activities
+        molecules = _look_up_ids(dump, MOLECULE_QUERY, MOLECULE_COLUMNS, molregnos)
+        activities = _extract_activities_of(dump, molregnos, molecules)
+    return _tabulate_matches(hits, molecules, match_on), activities
 
 
 @contextmanager
-def _opened(path):
-    """A cursor on the dump, read-only; damage found now or later becomes an InputError."""
+def _open_dump(path: PathLike) -> Iterator[adbc_driver_sqlite.dbapi.Cursor]:
+    """A cursor on the dump, read-only; damage that is found now or later becomes an InputError."""
     _check_file(path)
-    # immutable spares the lock files, so that a read-only folder will do.
+    # With immutable there are no lock files, so that a read-only folder is enough.
     uri = f"{Path(path).resolve().as_uri()}?mode=ro&immutable=1"
     try:
         with (
@@ -194,8 +200,8 @@ def _opened(path):
         raise InputError(path, f"cannot be read as ChEMBL's SQLite dump: {error}", HINT) from error
 
 
-def _check_file(path):
-    """Refuse early what SQLite would stumble over late.
+def _check_file(path: PathLike) -> None:
+    """Refuse early a file that SQLite would find damaged only late.
 
     The header's layout is that of https://www.sqlite.org/fileformat.html, section 1.3.
     """
@@ -217,15 +223,16 @@ def _check_file(path):
         )
 
 
-def _release(dump, path):
-    names = _fetch(dump, "SELECT name FROM version", {"name": pa.string()})["name"].to_pylist()
+def _read_release(dump: adbc_driver_sqlite.dbapi.Cursor, path: PathLike) -> str:
+    versions = _run_query(dump, "SELECT name FROM version", {"name": pa.string()})
+    names = versions["name"].to_pylist()
     releases = [name for name in names if name.lower().startswith("chembl")]
     if len(releases) != 1:
         raise InputError(path, f"table version names no single ChEMBL release: {names}", HINT)
     return releases[0]
 
 
-def _load_library(dump, compounds):
+def _load_library(dump: adbc_driver_sqlite.dbapi.Cursor, compounds: pd.DataFrame) -> None:
     dump.execute(
         "CREATE TEMP TABLE library (inchikey TEXT PRIMARY KEY, first_block TEXT,"
         " parent_inchikey TEXT) WITHOUT ROWID"
@@ -236,75 +243,88 @@ def _load_library(dump, compounds):
     dump.executemany("INSERT INTO temp.library VALUES (?, ?, ?)", rows)
 
 
-def _fetch(dump, query, columns, parameters=None):
-    """Run a query; its rows as an Arrow table of these columns, empty texts as missing."""
+def _run_query(
+    dump: adbc_driver_sqlite.dbapi.Cursor,
+    query: str,
+    columns: Mapping[str, pa.DataType],
+    parameters: Sequence[str] | None = None,
+) -> pa.Table:
+    """Run a query; its rows as an Arrow table of these columns, with empty texts as missing."""
     dump.execute(query, parameters)
     table = dump.fetch_arrow_table().rename_columns(list(columns)).combine_chunks()
     table = table.cast(pa.schema(list(columns.items())))
-    for place, field in enumerate(table.schema):
+    for i, field in enumerate(table.schema):
         if field.type == pa.string():
-            # Some deposits write an empty text for nothing.
-            present = pc.if_else(pc.equal(table[place], ""), None, table[place])
-            table = table.set_column(place, field, present)
+            # Some deposits have an empty text where there is no value.
+            texts = pc.if_else(pc.equal(table[i], ""), None, table[i])
+            table = table.set_column(i, field, texts)
     return table
 
 
-def _look_up(dump, query, columns, keys):
-    """Rows of one of ChEMBL's tables for some of its keys, in their order to read it once."""
-    keys = json.dumps(sorted(pc.unique(keys).drop_null().to_pylist()))
-    return _fetch(dump, query, columns, (keys,))
+def _look_up_ids(
+    dump: adbc_driver_sqlite.dbapi.Cursor,
+    query: str,
+    columns: Mapping[str, pa.DataType],
+    ids: pa.ChunkedArray,
+) -> pa.Table:
+    """Rows of one of ChEMBL's tables for some ids, sorted so that the table is read once."""
+    id_list = json.dumps(sorted(pc.unique(ids).drop_null().to_pylist()))
+    return _run_query(dump, query, columns, (id_list,))
 
 
-def _row_of(keys, table):
-    """Rows of `table`, by its first column, that the keys stand for; null where there is none."""
-    return pc.index_in(keys, value_set=table[0].combine_chunks())
+def _find_rows(ids: pa.ChunkedArray, table: pa.Table) -> pa.ChunkedArray:
+    """Numbers of the rows of `table` whose first column has the ids; null where none has."""
+    return pc.index_in(ids, value_set=table[0].combine_chunks())
 
 
-def _extract_rows(dump, molregnos, molecules):
+def _extract_activities_of(
+    dump: adbc_driver_sqlite.dbapi.Cursor, molregnos: pa.Array, molecules: pa.Table
+) -> pa.Table:
     dump.execute("CREATE TEMP TABLE molecule (molregno INTEGER PRIMARY KEY)")
     rows = pa.record_batch({"molregno": molregnos})
     dump.executemany("INSERT INTO temp.molecule VALUES (?)", rows)
     dump.execute(PLACE_QUERY)
-    facts = _fetch(dump, ACTIVITY_QUERY, ACTIVITY_COLUMNS)
-    log.info("%d activities have a pChEMBL value or a comment", len(facts))
-    facts = sorted_by(facts, "activity_id")
-    assays = _look_up(dump, ASSAY_QUERY, ASSAY_COLUMNS, facts["assay_id"])
-    assay_of = _row_of(facts["assay_id"], assays)
-    targets = _look_up(dump, TARGET_QUERY, TARGET_COLUMNS, assays["tid"])
-    documents = _look_up(dump, DOCUMENT_QUERY, DOCUMENT_COLUMNS, facts["doc_id"])
-    beside = [
-        (assays, assay_of),
-        (targets, _row_of(assays["tid"], targets).take(assay_of)),
-        (documents, _row_of(facts["doc_id"], documents)),
-        (molecules, _row_of(facts["molregno"], molecules)),
+    activities = _run_query(dump, ACTIVITY_QUERY, ACTIVITY_COLUMNS)
+    log.info("%d activities have a pChEMBL value or a comment", len(activities))
+    activities = sorted_by(activities, "activity_id")
+    assays = _look_up_ids(dump, ASSAY_QUERY, ASSAY_COLUMNS, activities["assay_id"])
+    assay_rows = _find_rows(activities["assay_id"], assays)
+    targets = _look_up_ids(dump, TARGET_QUERY, TARGET_COLUMNS, assays["tid"])
+    documents = _look_up_ids(dump, DOCUMENT_QUERY, DOCUMENT_COLUMNS, activities["doc_id"])
+    # The tables that belong to the activities, and the row of each activity in them.
+    lookups = [
+        (assays, assay_rows),
+        (targets, _find_rows(assays["tid"], targets).take(assay_rows)),
+        (documents, _find_rows(activities["doc_id"], documents)),
+        (molecules, _find_rows(activities["molregno"], molecules)),
     ]
-    # In slices, so that no column of long descriptions outgrows an Arrow array.
     return pa.concat_tables(
-        _joined(
-            facts.slice(start, ROWS_PER_SLICE),
-            [table.take(rows.slice(start, ROWS_PER_SLICE)) for table, rows in beside],
+        _join_columns(
+            activities.slice(start, ROWS_PER_SLICE),
+            [table.take(rows.slice(start, ROWS_PER_SLICE)) for table, rows in lookups],
         )
-        for start in range(0, max(len(facts), 1), ROWS_PER_SLICE)
+        for start in range(0, max(len(activities), 1), ROWS_PER_SLICE)
     )
 
 
-def _joined(facts, beside):
+def _join_columns(activities: pa.Table, lookups: Sequence[pa.Table]) -> pa.Table:
     """Put tables of equal length side by side as `chembl.tables.ACTIVITIES`."""
-    columns = {name: table[name] for table in (*beside, facts) for name in table.column_names}
+    tables = (*lookups, activities)
+    columns = {name: table[name] for table in tables for name in table.column_names}
     duplicate = pc.fill_null(columns["potential_duplicate"], 0)
     columns["potential_duplicate"] = pc.equal(duplicate, 1)
     return conform(pa.table(columns), ACTIVITIES)
 
 
-def _matches(found, molecules, match_on):
-    same = pc.fill_null(pc.equal(found["inchikey"], found["molecule_inchikey"]), False)
-    molecule = molecules["molecule_chembl_id"].take(_row_of(found["molregno"], molecules))
+def _tabulate_matches(hits: pa.Table, molecules: pa.Table, match_on: MatchOn) -> pa.Table:
+    same_key = pc.fill_null(pc.equal(hits["inchikey"], hits["molecule_inchikey"]), False)
+    molecule_rows = _find_rows(hits["molregno"], molecules)
     table = pa.table(
         {
-            "inchikey": found["inchikey"],
-            "molecule_chembl_id": molecule,
-            "molecule_inchikey": found["molecule_inchikey"],
-            "matched_by": pc.if_else(same, "inchikey", match_on),
+            "inchikey": hits["inchikey"],
+            "molecule_chembl_id": molecules["molecule_chembl_id"].take(molecule_rows),
+            "molecule_inchikey": hits["molecule_inchikey"],
+            "matched_by": pc.if_else(same_key, "inchikey", match_on),
         }
     )
     return sorted_by(conform(table, MATCHES), "inchikey", "molecule_chembl_id")

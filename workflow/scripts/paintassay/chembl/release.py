@@ -1,11 +1,12 @@
-"""The name of a ChEMBL release, written one way."""
+"""Write the name of a ChEMBL release in one way, and compare releases."""
 
 import re
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 
 
-def release_name(release):
+def release_name(release: int | str) -> str:
     """Write a release as ChEMBL's own `version` table does.
 
     Parameters
@@ -30,14 +31,14 @@ def release_name(release):
     return f"ChEMBL_{int(major):02d}" + (f"_{minor}" if minor else "")
 
 
-def check_release(found, wanted, where):
+def check_release(reported: str, configured: int | str, where: PathLike) -> str:
     """Compare the release that a source reports with the one in the configuration.
 
     Parameters
     ----------
-    found : str
+    reported : str
         As the source writes it.
-    wanted : int or str
+    configured : int or str
         The configuration's ``chembl.release``.
     where : str
         The source, for the message.
@@ -53,13 +54,13 @@ def check_release(found, wanted, where):
         They differ.
     """
     try:
-        name = release_name(found)
+        name = release_name(reported)
     except ValueError:
-        name = found
-    if name != release_name(wanted):
+        name = reported
+    if name != release_name(configured):
         raise InputError(
             where,
-            f"holds {name}, but the configuration asks for {release_name(wanted)}",
+            f"holds {name}, but the configuration asks for {release_name(configured)}",
             "set chembl.release to the release you have, or point to another source",
         )
     return name

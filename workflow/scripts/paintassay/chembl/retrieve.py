@@ -1,35 +1,43 @@
-"""ChEMBL's SQLite dump: downloaded, verified and unpacked.
-
-A dump is an archive of 4 to 6 GB that unpacks to about 25 to 29 GB.
-"""
+"""Download, verify and unpack ChEMBL's SQLite dump."""
 
 import logging
 import re
 import shutil
 import tarfile
 from pathlib import Path
+from typing import IO
 
-from paintassay.chembl.downloads import fetch_part, get_text, note_of, web_session
+import requests
+
+from paintassay.chembl.downloads import (
+    BYTES_PER_READ,
+    Origin,
+    fetch_part,
+    get_text,
+    note_path,
+    web_session,
+)
 from paintassay.core.errors import InputError
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
 
 log = logging.getLogger(__name__)
 
-# Archives of 4 to 6 GB hold databases of 23 to 29 GB.
+# Space for the database, in multiples of the archive's size: 4 to 6 GB unpack to 23 to 29 GB.
 UNPACKED_RATIO = 6
 
 _BY_HAND = (
     "check chembl.release, or download and unpack the dump by hand and give its path as "
     "chembl.sqlite"
 )
-_CHUNK = 1 << 16
 
 
-def retrieve_dump(url, path, timeout_seconds=60, attempts=8):
+def retrieve_dump(
+    url: str, path: PathLike, timeout_seconds: float = 60, attempts: int = 8
+) -> Origin:
     """Fetch the SQLite dump of a ChEMBL release and leave the unpacked database at `path`.
 
     An earlier, interrupted call is continued. The archive's SHA-256 must be the one that ChEMBL
-    publishes beside it; the database appears at `path` only when it is whole.
+    publishes beside it; the database appears at `path` only when it is complete.
 
     Parameters
     ----------
@@ -62,23 +70,26 @@ def retrieve_dump(url, path, timeout_seconds=60, attempts=8):
     log.info("unpacking to %s", path)
     _unpack(part, path)
     part.unlink()
-    note_of(part).unlink()
+    note_path(part).unlink()
     return origin
 
 
-def _published_sha256(session, url, *patience):
+def _published_sha256(
+    session: requests.Session, url: str, hint: str, timeout_seconds: float, attempts: int
+) -> str:
     """SHA-256 of an archive, from the ``checksums.txt`` of its folder."""
     folder, name = url.rsplit("/", 1)
-    place = f"{folder}/checksums.txt"
-    for line in get_text(session, place, *patience).splitlines():
+    checksums_url = f"{folder}/checksums.txt"
+    checksums = get_text(session, checksums_url, hint, timeout_seconds, attempts)
+    for line in checksums.splitlines():
         match = re.fullmatch(r"([0-9a-f]{64})\s+\*?(?:\./)?(\S+)", line.strip(), re.I)
         if match and match[2] == name:
             return match[1].lower()
-    raise InputError(place, f"has no SHA-256 of {name}", _BY_HAND)
+    raise InputError(checksums_url, f"has no SHA-256 of {name}", hint)
 
 
-def _unpack(archive, path):
-    """Copy the one database in the archive to `path`; no name in the archive is used as a path.
+def _unpack(archive: Path, path: Path) -> None:
+    """Copy the one database in the archive to `path`; no name in the archive becomes a path.
 
     Raises
     ------
@@ -92,10 +103,11 @@ def _unpack(archive, path):
                 if not (member.isfile() and member.name.endswith(".db")):
                     continue
                 databases.append(member.name)
-                # Copied before we know whether there is a second: the stream cannot be rewound.
-                source = members.extractfile(member)
-                with source, temporary.open("wb") as target:  # type: ignore[union-attr]
-                    shutil.copyfileobj(source, target, _CHUNK)  # type: ignore[arg-type]
+                # Copied before it is known whether there is another: the stream cannot be rewound.
+                # A member that is a file has a content.
+                source: IO[bytes] = members.extractfile(member)  # type: ignore[assignment]
+                with source, temporary.open("wb") as target:
+                    shutil.copyfileobj(source, target, BYTES_PER_READ)
         if len(databases) != 1:
             names = ", ".join(databases) or "none"
             raise InputError(archive, f"should hold one .db file, found: {names}", _BY_HAND)

@@ -1,9 +1,14 @@
-"""Tables of what ChEMBL knows of the library."""
+"""Describe the tables of what ChEMBL knows about the library."""
+
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv
 
 from paintassay.core.tables import integer, real, table_schema, text
+
+# What makes a ChEMBL molecule one of the library.
+MatchOn = Literal["inchikey", "first_block", "parent"]
 
 MATCHES = table_schema(
     "Which ChEMBL molecules stand for which compound of the library.",

@@ -1,4 +1,4 @@
-"""Tables of the compound library."""
+"""Describe the tables of the compound library."""
 
 import pyarrow as pa
 import pyarrow.csv

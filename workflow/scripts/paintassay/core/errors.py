@@ -1,4 +1,22 @@
-"""The one error that users are meant to read."""
+"""Make errors that users can read: where, what is wrong, and what to do about it."""
+
+import errno
+import os
+from collections.abc import Sequence
+
+PathLike = str | os.PathLike[str]
+
+_AGAIN = "then run the same command again: it goes on where it stopped"
+# Why nothing can be written, and what to do about it.
+REFUSALS = {
+    errno.ENOSPC: ("the disk is full", f"make room, {_AGAIN}"),
+    errno.EDQUOT: ("your quota of this disk is used up", f"make room, {_AGAIN}"),
+    errno.EROFS: ("the file system is read-only", f"make it writable, {_AGAIN}"),
+    errno.EACCES: ("permission denied", f"make the folder yours to write, {_AGAIN}"),
+    errno.EPERM: ("permission denied", f"make the folder yours to write, {_AGAIN}"),
+}
+# Those of them that writing alone can raise.
+NO_MORE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class InputError(ValueError):
@@ -14,17 +32,17 @@ class InputError(ValueError):
         What to do about it.
     """
 
-    def __init__(self, where, problem, hint=None):
+    def __init__(self, where: PathLike, problem: str, hint: str | None = None) -> None:
         self.where, self.problem, self.hint = str(where), problem, hint
         message = f"{where}: {problem}"
         super().__init__(f"{message}\nHint: {hint}" if hint else message)
 
-    def __reduce__(self):
-        # Lets the error travel back whole from a worker process.
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str | None]]:
+        # So that the error comes back from a worker process with all its parts.
         return type(self), (self.where, self.problem, self.hint)
 
 
-def separator_hint(columns):
+def separator_hint(columns: Sequence[str]) -> str | None:
     """What to do about a header that has one column only because its separator is another.
 
     Parameters
@@ -37,7 +55,27 @@ def separator_hint(columns):
     str or None
         None if the header looks right.
     """
-    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(columns) == 1 and mark in columns[0]:
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(columns) == 1 and separator in columns[0]:
             return f"its columns are separated by {name}; save it with commas"
+    return None
+
+
+def refusal(error: Exception | None, path: PathLike) -> InputError | None:
+    """Explain to people why a file cannot be written.
+
+    Parameters
+    ----------
+    error : Exception or None
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    InputError or None
+        None if the error is of another kind.
+    """
+    if isinstance(error, OSError) and error.errno in REFUSALS:
+        problem, hint = REFUSALS[error.errno]
+        return InputError(path, f"cannot be written: {problem}", hint)
     return None

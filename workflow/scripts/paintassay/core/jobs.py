@@ -1,4 +1,4 @@
-"""A job's log and processes: users read its errors, and it waits for its predecessor."""
+"""Run a job: it logs to its file, waits for its predecessor, and takes its workers with it."""
 
 import fcntl
 import hashlib
@@ -8,22 +8,22 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from paintassay.core.errors import InputError
-from paintassay.core.files import NO_MORE, refusal
+from paintassay.core.errors import NO_MORE, InputError, PathLike, refusal
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def job(path):
+def job(path: PathLike) -> Iterator[None]:
     """Log everything that happens inside to a file, errors with their traceback.
 
-    An `InputError` is the user's to mend: its message goes to the screen alone, the traceback
-    to the file. So is a disk that is full or read-only. Either way the process ends with exit
-    status 1. While an earlier process of the same job is still at work, this waits.
+    Users can mend an `InputError`, and a disk that is full or read-only: the message alone goes
+    to the screen, the traceback to the file. In either case the process ends with exit status 1.
+    While an earlier process of the same job is still at work, this waits.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def job(path):
     except Exception as error:
         logging.exception("failed")
         if isinstance(error, OSError) and error.errno in NO_MORE:
-            error = refusal(error, error.filename or "a result")
+            error = refusal(error, error.filename or "a result") or error
         if isinstance(error, InputError):
-            # The traceback is for us; what the user needs comes last, where people look.
+            # The message comes last, where people look for it.
             logging.error("%s", error)
             sys.exit(f"Error: {error}")
         raise
@@ -55,25 +55,25 @@ def job(path):
 
 
 @contextmanager
-def alone(path):
+def alone(path: PathLike) -> Iterator[None]:
     """Wait until no other process of this user on this machine is inside for the same path.
 
-    A Snakemake that is killed leaves its jobs running. The next one starts them again, and without
-    this the old process, perhaps of older settings, could replace a new result.
+    A killed Snakemake leaves its jobs running, and the next one starts them again. Without this,
+    the old process, perhaps with older settings, could replace a new result.
 
     Parameters
     ----------
     path : str or Path
-        What there must be only one process for, such as a job's log; it need not exist.
+        A file, such as a job's log, that only one process may work for; it need not exist.
     """
     folder = Path(tempfile.gettempdir()) / f"paintassay-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256(os.fsencode(Path(path).resolve())).digest()
-    # One byte of one file for each path: nothing piles up.
-    place = int.from_bytes(digest[:7], "big")
+    # Each path locks one byte of one file, so that no files pile up.
+    offset = int.from_bytes(digest[:7], "big")
     with (folder / "jobs").open("a") as file:
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
         except OSError:
             message = (
                 f"{path}: an earlier process is still at work on this job, as after Snakemake was "
@@ -81,13 +81,13 @@ def alone(path):
             )
             log.warning(message)
             print(message, file=sys.stderr, flush=True)
-            fcntl.lockf(file, fcntl.LOCK_EX, 1, place)
-        # The kernel lets go of it when the process ends, even if it is killed.
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, offset)
+        # The kernel releases the lock when the process ends, even if it is killed.
         yield
 
 
-def end_with_parent():
-    """End this process, started by multiprocessing, when its parent does, even if killed.
+def end_with_parent() -> None:
+    """End this process, started by multiprocessing, when its parent ends, even if it is killed.
 
     Without this the worker processes of a killed job wait for ever, or go on writing.
     """
@@ -95,7 +95,7 @@ def end_with_parent():
     if parent is None:
         raise RuntimeError("this process was not started by multiprocessing")
 
-    def wait():
+    def wait() -> None:
         parent.join()
         os._exit(1)
 

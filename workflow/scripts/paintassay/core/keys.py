@@ -1,4 +1,4 @@
-"""Columns by which the rows of several tables are named, and the parts of a split: written once."""
+"""Name what several stages share: the key columns of their tables, and the parts of a split."""
 
 WELL = ["plate", "well"]
 VIEW = [*WELL, "site"]
@@ -6,5 +6,5 @@ VIEW = [*WELL, "site"]
 RUN = ["split", "replicate"]
 
 PARTS = ("train", "validation", "test")
-# What is in no part of a split: views without labels, those of controls too.
+# Views in no part of a split: those without labels, such as those of controls.
 UNLABELLED = "unlabelled"

@@ -1,4 +1,7 @@
-"""Tables as files: schemas whose columns have meanings, checked when written and when read."""
+"""Write and read tables as files, checked against schemas that give each column a meaning."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -7,10 +10,15 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
+
+# What can be written as a table.
+TableData: TypeAlias = pd.DataFrame | pa.Table | list[dict[str, Any]]
+
+text, integer, real = pa.string(), pa.int64(), pa.float64()
 
 
-def table_schema(description, *columns):
+def table_schema(description: str, *columns: tuple[str | pa.DataType, ...]) -> pa.Schema:
     """Make an Arrow schema from (name, type, meaning) or (name, type, meaning, "optional")."""
     fields = []
     for name, kind, meaning, *optional in columns:
@@ -20,10 +28,7 @@ def table_schema(description, *columns):
     return pa.schema(fields, metadata={"description": description})
 
 
-text, integer, real = pa.string(), pa.int64(), pa.float64()
-
-
-def conform(data, schema):
+def conform(data: TableData, schema: pa.Schema) -> pa.Table:
     """Cast a table to a schema: its columns in its order, its types, its missing values.
 
     Parameters
@@ -31,7 +36,7 @@ def conform(data, schema):
     data : pandas.DataFrame, pyarrow.Table or list of dict
         At least the columns of the schema.
     schema : pyarrow.Schema
-        One of this module.
+        As from `table_schema`.
 
     Returns
     -------
@@ -46,9 +51,9 @@ def conform(data, schema):
         table = pa.Table.from_pylist(data, schema=schema)
     else:
         names = data.column_names if isinstance(data, pa.Table) else list(data.columns)
-        absent = [name for name in schema.names if name not in names]
-        if absent:
-            raise ValueError(f"columns missing: {', '.join(absent)}")
+        missing_columns = [name for name in schema.names if name not in names]
+        if missing_columns:
+            raise ValueError(f"columns missing: {', '.join(missing_columns)}")
         if isinstance(data, pa.Table):
             table = data.select(schema.names).cast(schema)
         else:
@@ -59,13 +64,13 @@ def conform(data, schema):
     return table.replace_schema_metadata(schema.metadata)
 
 
-def write_parquet(data, path, schema):
+def write_parquet(data: TableData, path: PathLike, schema: pa.Schema) -> None:
     """Write a table that fits `schema` as Parquet, atomically and byte for byte repeatable."""
     with atomic_path(path) as temporary:
         pq.write_table(conform(data, schema), temporary, compression="zstd")
 
 
-def write_csv(data, path, schema):
+def write_csv(data: TableData, path: PathLike, schema: pa.Schema) -> None:
     """Write a table that fits `schema` as CSV for people and spreadsheets, atomically."""
     # Arrow's types keep whole numbers whole where some are missing.
     table = conform(data, schema).to_pandas(types_mapper=pd.ArrowDtype)
@@ -73,7 +78,9 @@ def write_csv(data, path, schema):
         table.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def read_parquet(path, schema, columns=None):
+def read_parquet(
+    path: PathLike, schema: pa.Schema, columns: Sequence[str] | None = None
+) -> pa.Table:
     """Read a Parquet table of this workflow.
 
     Parameters
@@ -93,22 +100,24 @@ def read_parquet(path, schema, columns=None):
     InputError
         The file is no Parquet file or does not have the schema's columns and types.
     """
-    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
     try:
-        found = pq.read_schema(path)
+        file_schema = pq.read_schema(path)
     except pa.ArrowInvalid as error:
         raise InputError(path, f"is not a Parquet file ({error})") from error
-    for field in wanted:
-        if field.name not in found.names or found.field(field.name).type != field.type:
+    for field in schema:
+        name = field.name
+        if name not in file_schema.names or file_schema.field(name).type != field.type:
             raise InputError(
                 path,
-                f"column {field.name} of type {field.type} is missing",
+                f"column {name} of type {field.type} is missing",
                 "the file comes from another version of this workflow; remove it and run again",
             )
-    return pq.read_table(path, columns=wanted.names)
+    return pq.read_table(path, columns=schema.names)
 
 
-def read_csv(path, schema):
+def read_csv(path: PathLike, schema: pa.Schema) -> pd.DataFrame:
     """Read a CSV table that `write_csv` wrote, as a pandas.DataFrame."""
     table = pa.csv.read_csv(
         path,
@@ -119,11 +128,11 @@ def read_csv(path, schema):
     return table.to_pandas()
 
 
-def joined(lists):
+def joined(lists: Iterable[Iterable[object]]) -> pd.Series:
     """Join each list of values into one text, separated by ``;`` (for CSV)."""
     return pd.Series([";".join(map(str, values)) for values in lists], dtype="str")
 
 
-def sorted_by(table, *columns):
+def sorted_by(table: pa.Table, *columns: str) -> pa.Table:
     """Sort an Arrow table by columns, ascending."""
     return table.take(pc.sort_indices(table, [(name, "ascending") for name in columns]))

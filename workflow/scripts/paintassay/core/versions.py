@@ -1,4 +1,4 @@
-"""What produced a result: the versions of what computed it."""
+"""Tell the versions of the software that computes a result."""
 
 import platform
 from importlib.metadata import version
@@ -6,7 +6,7 @@ from importlib.metadata import version
 __version__ = "0.1.0"
 
 
-def software_versions(*packages):
+def software_versions(*packages: str) -> dict[str, str]:
     """Versions of Python and of installed packages, by name.
 
     Parameters

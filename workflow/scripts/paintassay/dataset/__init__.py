@@ -1,1 +1,1 @@
-"""Splits, and every view with its compound, labels and part; cells and profiles beside it."""
+"""Splits, and every view with its compound, labels and part; the single cells and profiles."""

@@ -1,7 +1,8 @@
-"""Centres of single cells, from what CellProfiler and its relatives leave behind."""
+"""Read the centres of single cells from what CellProfiler and related programs write."""
 
 import re
 import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 from paintassay.core.keys import VIEW
+from paintassay.core.sizes import WorkSize
 from paintassay.dataset.tables import CELLS, LOST_CELLS
 from paintassay.images.wells import well_name
 
-ROWS_PER_BATCH = 500_000
-BYTES_PER_BATCH = 64 * 2**20
+ROWS_PER_BATCH: WorkSize = 500_000
+BYTES_PER_BATCH: WorkSize = 64 * 2**20
 
 # The names under which CellProfiler, cytominer-database, CytoTable and pycytominer write a column.
 IMAGE_COLUMNS = {
@@ -58,7 +61,14 @@ NUCLEI_QUERY = """
 FILE_NAME = re.compile(r"(Image_)?(FileName|URL)_(?!Illum)")
 
 
-def read_cells(source, views, frame, images=None, plate=None, name_pattern=None):
+def read_cells(
+    source: PathLike,
+    views: pd.DataFrame,
+    frame: tuple[int, int],
+    images: PathLike | None = None,
+    plate: str | None = None,
+    name_pattern: str | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the centres of single cells that lie in the views of a manifest.
 
     The source is read in batches, of which only the good centres are kept, 32 bytes each.
@@ -97,11 +107,11 @@ def read_cells(source, views, frame, images=None, plate=None, name_pattern=None)
     known = views[VIEW].sort_values(VIEW, ignore_index=True)
     known = known.astype({"site": "Int64"}).assign(view=range(len(known)))
     kept, lost = [], []
-    for batch in _batches(Path(source), images, plate, name_pattern):
-        found = batch.merge(known, on=VIEW, how="left", validate="many_to_one")
-        problem = _problems(found, frame)
-        lost.append(_count(found, problem))
-        good = found.loc[problem == "", found.columns.difference(VIEW)]
+    for batch in _read_source(Path(source), images, plate, name_pattern):
+        placed = batch.merge(known, on=VIEW, how="left", validate="many_to_one")
+        problem = _find_problems(placed, frame)
+        lost.append(_count_lost(placed, problem))
+        good = placed.loc[problem == "", placed.columns.difference(VIEW)]
         kept.append(good.astype(dict.fromkeys(good.columns.difference(["x", "y"]), "int64")))
     cells = pd.concat(kept, ignore_index=True).sort_values("view", kind="stable")
     if "cell" not in cells:
@@ -109,7 +119,7 @@ def read_cells(source, views, frame, images=None, plate=None, name_pattern=None)
     cells = cells.sort_values(["view", "cell"], kind="stable", ignore_index=True)
     repeated = cells.duplicated(["view", "cell"])
     again = cells[repeated].merge(known, on="view")
-    lost.append(_count(again, np.full(len(again), "cell number twice in its view")))
+    lost.append(_count_lost(again, np.full(len(again), "cell number twice in its view")))
     cells = cells[~repeated]
     places = known.astype({"plate": "category", "well": "category", "site": "int64"})
     places = places.iloc[cells["view"]].reset_index(drop=True)
@@ -117,15 +127,15 @@ def read_cells(source, views, frame, images=None, plate=None, name_pattern=None)
     return cells[CELLS.names], _join_counts(lost)
 
 
-def _problems(found, frame):
+def _find_problems(cells: pd.DataFrame, frame: tuple[int, int]) -> np.ndarray:
     """What is wrong with each cell, or an empty text."""
     height, width = frame
-    x, y = found["x"], found["y"]
-    number = found.get("cell", pd.Series(0, index=found.index))
+    x, y = cells["x"], cells["y"]
+    number = cells.get("cell", pd.Series(0, index=cells.index))
     return np.select(
         [
-            found[VIEW].isna().any(axis="columns"),
-            found["view"].isna(),
+            cells[VIEW].isna().any(axis="columns"),
+            cells["view"].isna(),
             ~(np.isfinite(x) & np.isfinite(y)),
             (x < 0) | (x >= width) | (y < 0) | (y >= height),
             number.isna(),
@@ -141,9 +151,9 @@ def _problems(found, frame):
     )
 
 
-def _count(found, problem):
+def _count_lost(cells: pd.DataFrame, problem: np.ndarray) -> pd.DataFrame:
     """Lost cells of a batch as `LOST_CELLS`."""
-    bad = found[problem != ""].assign(problem=problem[problem != ""])
+    bad = cells[problem != ""].assign(problem=problem[problem != ""])
     if "cell" not in bad:
         bad["cell"] = np.nan
     bad["detail"] = None
@@ -155,7 +165,7 @@ def _count(found, problem):
     return _join_counts([bad.assign(cells=1)])
 
 
-def _join_counts(tables):
+def _join_counts(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     keys = [*VIEW, "problem"]
     rows = pd.concat([table[LOST_CELLS.names] for table in tables], ignore_index=True)
     counts = rows.groupby(keys, dropna=False).agg(
@@ -164,13 +174,15 @@ def _join_counts(tables):
     return counts.reset_index()[LOST_CELLS.names]
 
 
-def _batches(source, images, plate, name_pattern):
+def _read_source(
+    source: Path, images: PathLike | None, plate: str | None, name_pattern: str | None
+) -> Iterator[pd.DataFrame]:
     """Data frames of plate, well, site, cell, x, y; what a source does not say is missing."""
     try:
         if source.suffix in (".sqlite", ".sqlite3", ".db"):
-            batches = _from_sqlite(source, plate, name_pattern)
+            batches = _read_sqlite(source, plate, name_pattern)
         else:
-            batches = _from_files(source, images, plate, name_pattern)
+            batches = _read_files(source, images, plate, name_pattern)
         for batch in batches:
             numbers = batch.columns.intersection(["cell", "x", "y"])
             for name in numbers:
@@ -180,19 +192,19 @@ def _batches(source, images, plate, name_pattern):
         raise InputError(source, f"cannot be read: {error}") from error
 
 
-def _from_sqlite(path, plate, name_pattern):
+def _read_sqlite(path: Path, plate: str | None, name_pattern: str | None) -> Iterator[pd.DataFrame]:
     if not path.is_file():
         raise InputError(path, "does not exist")
     # immutable spares the lock files, so that a read-only folder will do.
     uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
     with closing(sqlite3.connect(uri, uri=True)) as database:
-        images = pd.concat(_rows(database.execute(IMAGE_QUERY)), ignore_index=True)
-        images = _images(images, plate, name_pattern, f"{path}, table Image")
-        for batch in _rows(database.execute(NUCLEI_QUERY)):
-            yield _place(batch, images, f"{path}, table Nuclei")
+        images = pd.concat(_fetch_rows(database.execute(IMAGE_QUERY)), ignore_index=True)
+        images = _identify_images(images, plate, name_pattern, f"{path}, table Image")
+        for batch in _fetch_rows(database.execute(NUCLEI_QUERY)):
+            yield _place_cells(batch, images, f"{path}, table Nuclei")
 
 
-def _rows(cursor):
+def _fetch_rows(cursor: sqlite3.Cursor) -> Iterator[pd.DataFrame]:
     """Batches of rows, at least one, as the objects that SQLite holds: integers stay exact."""
     names = [column[0] for column in cursor.description]
     rows = cursor.fetchmany(ROWS_PER_BATCH)
@@ -201,19 +213,24 @@ def _rows(cursor):
         yield pd.DataFrame(rows, columns=names, dtype=object)
 
 
-def _from_files(source, images, plate, name_pattern):
+def _read_files(
+    source: Path, images: PathLike | None, plate: str | None, name_pattern: str | None
+) -> Iterator[pd.DataFrame]:
+    table = None
     if images is not None:
-        rows = pd.concat(_read_batches(Path(images)), ignore_index=True)
-        images = _images(rows, plate, name_pattern, images)
-    for batch in _read_batches(source):
-        if images is not None:
-            yield _place(batch, images, source)
+        rows = pd.concat(_read_table(Path(images)), ignore_index=True)
+        table = _identify_images(rows, plate, name_pattern, images)
+    for batch in _read_table(source):
+        if table is not None:
+            yield _place_cells(batch, table, source)
         else:
-            centres = _renamed(batch, CELL_COLUMNS, source, optional=["cell"])
-            yield pd.concat([_views(batch, plate, name_pattern, source), centres], axis="columns")
+            centres = _choose_columns(batch, CELL_COLUMNS, source, optional=["cell"])
+            yield pd.concat(
+                [_identify_views(batch, plate, name_pattern, source), centres], axis="columns"
+            )
 
 
-def _read_batches(path):
+def _read_table(path: Path) -> Iterator[pd.DataFrame]:
     """The columns that matter of a CSV or Parquet file in batches, at least one."""
     if path.suffix == ".parquet":
         file = pq.ParquetFile(path)
@@ -236,12 +253,17 @@ def _read_batches(path):
         yield batch.to_pandas(integer_object_nulls=True)
 
 
-def _matters(name):
+def _matters(name: str) -> bool:
     columns = {**IMAGE_COLUMNS, **KEY_COLUMNS, **CELL_COLUMNS}
-    return any(name in names for names in columns.values()) or FILE_NAME.match(name)
+    return any(name in names for names in columns.values()) or bool(FILE_NAME.match(name))
 
 
-def _renamed(table, columns, where, optional=()):
+def _choose_columns(
+    table: pd.DataFrame,
+    columns: Mapping[str, Sequence[str]],
+    where: PathLike,
+    optional: Sequence[str] = (),
+) -> pd.DataFrame:
     """Choose for each of our names the first of its spellings that the table has."""
     chosen = {}
     for name, spellings in columns.items():
@@ -253,46 +275,50 @@ def _renamed(table, columns, where, optional=()):
     return pd.DataFrame(chosen)
 
 
-def _images(table, plate, name_pattern, where):
+def _identify_images(
+    table: pd.DataFrame, plate: str | None, name_pattern: str | None, where: PathLike
+) -> pd.DataFrame:
     """Keys and views of CellProfiler's images."""
-    keys = _keys(table, where)
+    keys = _read_keys(table, where)
     if keys.duplicated().any():
         number = keys.loc[keys.duplicated(), "image"].iloc[0]
         raise InputError(where, f"has two images of number {number}")
-    return pd.concat([keys, _views(table, plate, name_pattern, where)], axis="columns")
+    return pd.concat([keys, _identify_views(table, plate, name_pattern, where)], axis="columns")
 
 
-def _place(batch, images, where):
+def _place_cells(batch: pd.DataFrame, images: pd.DataFrame, where: PathLike) -> pd.DataFrame:
     """Give each cell the view of its image."""
-    keys = _keys(batch, where)
+    keys = _read_keys(batch, where)
     views = keys.merge(images, on=list(keys.columns.intersection(images.columns)), how="left")
-    centres = _renamed(batch, CELL_COLUMNS, where, optional=["cell"])
+    centres = _choose_columns(batch, CELL_COLUMNS, where, optional=["cell"])
     return pd.concat([views[VIEW], centres], axis="columns")
 
 
-def _keys(table, where):
+def _read_keys(table: pd.DataFrame, where: PathLike) -> pd.DataFrame:
     """Table and image numbers as texts: table numbers are hashes that no float can hold."""
-    keys = _renamed(table, KEY_COLUMNS, where, optional=["table"])
+    keys = _choose_columns(table, KEY_COLUMNS, where, optional=["table"])
     for name, values in keys.items():
         if pd.api.types.is_float_dtype(values) and (values.abs() > 2**53).any():
             raise InputError(where, f"{name} numbers were rounded when the file was written")
-        keys[name] = _texts(values)
+        keys[name] = _as_texts(values)
     return keys
 
 
-def _texts(values):
+def _as_texts(values: pd.Series) -> pd.Series:
     """Numbers and texts as texts; what is missing stays so."""
     return values.astype("str").str.strip().str.removesuffix(".0")
 
 
-def _views(table, plate, name_pattern, where):
+def _identify_views(
+    table: pd.DataFrame, plate: str | None, name_pattern: str | None, where: PathLike
+) -> pd.DataFrame:
     """Plate, well and site of each row, from columns or else from file names."""
-    views = _renamed(table, IMAGE_COLUMNS, where, optional=VIEW).reindex(index=table.index)
+    views = _choose_columns(table, IMAGE_COLUMNS, where, optional=VIEW).reindex(index=table.index)
     if name_pattern is not None:
-        for column in filter(FILE_NAME.match, table):
-            found = table[column].astype("str").str.extract(name_pattern)
-            for name in found.columns.intersection(VIEW):
-                views[name] = views[name].fillna(found[name]) if name in views else found[name]
+        for column in [name for name in table.columns if FILE_NAME.match(name)]:
+            groups = table[column].astype("str").str.extract(name_pattern)
+            for name in groups.columns.intersection(VIEW):
+                views[name] = views[name].fillna(groups[name]) if name in views else groups[name]
     if "plate" not in views and plate is not None:
         views["plate"] = plate
     for name in VIEW:
@@ -302,10 +328,10 @@ def _views(table, plate, name_pattern, where):
                 f"has no column {' or '.join(IMAGE_COLUMNS[name])}",
                 "give a name pattern for the file names, or the table of images beside it",
             )
-    written = _texts(views["well"])
-    wells = written.map({name: well_name(name) for name in written.dropna().unique()})
+    spelled = _as_texts(views["well"])
+    wells = spelled.map({name: well_name(name) for name in spelled.dropna().unique()})
     sites = pd.to_numeric(views["site"], errors="coerce")
     sites = sites.where(sites == sites.round()).astype("Int64")
     return pd.DataFrame(
-        {"plate": _texts(views["plate"]), "well": wells.astype("str"), "site": sites}
+        {"plate": _as_texts(views["plate"]), "well": wells.astype("str"), "site": sites}
     )

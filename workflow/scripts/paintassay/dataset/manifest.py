@@ -1,15 +1,19 @@
 """The data set: what each view shows, whether it has labels, and its part in each split."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
-from paintassay.core.keys import WELL
+from paintassay.core.keys import PARTS, VIEW, WELL
 from paintassay.core.tables import joined
 
 TREATMENT = "treatment"
 
 
-def build_views(views, wells, splits, label_keys):
+def build_views(
+    views: pd.DataFrame, wells: pd.DataFrame, splits: pd.DataFrame, label_keys: Collection[str]
+) -> pd.DataFrame:
     """Say for each view what it shows, whether it has labels, and its part in each split.
 
     Only treatments count as labelled: a compound that also serves as a control stands on every
@@ -39,20 +43,22 @@ def build_views(views, wells, splits, label_keys):
     """
     numbers = sorted(splits["split"].unique())
     part_of = splits.pivot(index="inchikey", columns="split", values="part")
-    absent = pd.Index(label_keys).difference(part_of.dropna().index)
-    if len(absent):
-        raise ValueError(f"{absent[0]} has labels but no part in each split")
+    without_part = pd.Index(label_keys).difference(part_of.dropna().index)
+    if len(without_part):
+        raise ValueError(f"{without_part[0]} has labels but no part in each split")
     wells = wells[[*WELL, "compound_id", "role", "inchikey"]]
     labelled = (wells["role"] == TREATMENT) & wells["inchikey"].isin(label_keys)
     wells = wells.assign(labelled=labelled)
     for number in numbers:
         wells[f"split_{number}"] = wells["inchikey"].map(part_of[number]).where(labelled)
-    found = views.merge(wells, on=WELL, how="left", validate="many_to_one")
-    found["labelled"] = found["labelled"].eq(True)
-    return found
+    dataset = views.merge(wells, on=WELL, how="left", validate="many_to_one")
+    dataset["labelled"] = dataset["labelled"].eq(True)
+    return dataset
 
 
-def remove_flagged(views, quality, exclude_flags):
+def remove_flagged(
+    views: pd.DataFrame, quality: pd.DataFrame, exclude_flags: Collection[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Leave out the views that carry one of these flags in any channel.
 
     Parameters
@@ -72,13 +78,19 @@ def remove_flagged(views, quality, exclude_flags):
     # There are few different combinations of flags, and one row a view and channel.
     combinations = quality["flags"].fillna("").unique()
     refused = [flags for flags in combinations if set(flags.split(";")) & set(exclude_flags)]
-    bad = quality.loc[quality["flags"].isin(refused), [*WELL, "site"]].drop_duplicates()
-    marked = views[[*WELL, "site"]].merge(bad, on=[*WELL, "site"], how="left", indicator=True)
+    bad = quality.loc[quality["flags"].isin(refused), VIEW].drop_duplicates()
+    marked = views[VIEW].merge(bad, on=VIEW, how="left", indicator=True)
     excluded = (marked["_merge"] == "both").to_numpy()
     return views[~excluded], views[excluded]
 
 
-def account(views, wells, compounds, splits, label_keys):
+def summarise_dataset(
+    views: pd.DataFrame,
+    wells: pd.DataFrame,
+    compounds: pd.DataFrame,
+    splits: pd.DataFrame,
+    label_keys: Collection[str],
+) -> tuple[dict[str, int], pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Count what the data set holds, and list what does not come together.
 
     Parameters
@@ -105,11 +117,12 @@ def account(views, wells, compounds, splits, label_keys):
     parts : pandas.DataFrame
         As `PARTS`, by split, then train, validation, test.
     """
-    label_keys = pd.Index(label_keys)
     treated = views[views["role"] == TREATMENT]
-    seen = treated["inchikey"].dropna().unique()
-    without_labels = _without_labels(treated[~treated["labelled"]])
-    without_images = _without_images(label_keys.difference(seen), wells, compounds)
+    shown = treated["inchikey"].dropna().unique()
+    without_labels = _list_without_labels(treated[~treated["labelled"]])
+    without_images = _list_without_images(
+        pd.Index(label_keys).difference(pd.Index(shown)), wells, compounds
+    )
     labelled = views[views["labelled"]]
     counts = {
         "views": len(views),
@@ -122,15 +135,17 @@ def account(views, wells, compounds, splits, label_keys):
         "wells_with_views": len(views[WELL].drop_duplicates()),
         "wells_labelled": len(labelled[WELL].drop_duplicates()),
         "compounds_with_labels": len(label_keys),
-        "compounds_with_views": len(seen),
+        "compounds_with_views": len(shown),
         "compounds_with_labels_and_views": len(label_keys) - len(without_images),
         "compounds_with_labels_without_views": len(without_images),
         "compounds_with_views_without_labels": without_labels["inchikey"].nunique(),
     }
-    return counts, without_images, without_labels, _parts(views, splits)
+    return counts, without_images, without_labels, _count_parts(views, splits)
 
 
-def _without_images(keys, wells, compounds):
+def _list_without_images(
+    keys: pd.Index, wells: pd.DataFrame, compounds: pd.DataFrame
+) -> pd.DataFrame:
     wells = wells[wells["inchikey"].isin(keys)]
     treated = wells[wells["role"] == TREATMENT]
     table = pd.DataFrame({"inchikey": pd.Series(sorted(keys), dtype="str")})
@@ -146,7 +161,7 @@ def _without_images(keys, wells, compounds):
     return table
 
 
-def _without_labels(views):
+def _list_without_labels(views: pd.DataFrame) -> pd.DataFrame:
     keys = ["compound_id", "inchikey"]
     by_well = views.groupby([*keys, *WELL], dropna=False).size()
     table = by_well.groupby(keys, dropna=False).agg(wells="size", views="sum").reset_index()
@@ -154,7 +169,7 @@ def _without_labels(views):
     return table
 
 
-def _parts(views, splits):
+def _count_parts(views: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
     views_of = views.loc[views["labelled"], "inchikey"].value_counts()
     rows = splits.assign(views=splits["inchikey"].map(views_of).fillna(0).astype("int64"))
     table = rows.groupby(["split", "part"], sort=False).agg(
@@ -162,8 +177,6 @@ def _parts(views, splits):
         compounds_with_views=("views", np.count_nonzero),
         views=("views", "sum"),
     )
-    order = ["train", "validation", "test"]
     numbers = sorted(splits["split"].unique())
-    return table.reindex(pd.MultiIndex.from_product([numbers, order], names=["split", "part"]))[
-        ["compounds", "compounds_with_views", "views"]
-    ].reset_index()
+    order = pd.MultiIndex.from_product([numbers, list(PARTS)], names=["split", "part"])
+    return table.reindex(order).reset_index()

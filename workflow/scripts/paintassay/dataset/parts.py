@@ -1,10 +1,14 @@
 """The views of the parts of a split."""
 
+from collections.abc import Collection
+
+import pandas as pd
+
 from paintassay.core.errors import InputError
-from paintassay.core.keys import UNLABELLED
+from paintassay.core.keys import UNLABELLED, WELL
 
 
-def parts_of(manifest, split, parts):
+def parts_of(manifest: pd.DataFrame, split: int, parts: Collection[str]) -> pd.DataFrame:
     """Take the views of some parts of a split.
 
     Parameters
@@ -14,7 +18,7 @@ def parts_of(manifest, split, parts):
     split : int
         Number of the split, from 1.
     parts : collection of str
-        Of train, validation, test and unlabelled; the last are all views without labels,
+        Some of train, validation, test and unlabelled; unlabelled are all views without labels,
         controls too.
 
     Returns
@@ -30,17 +34,18 @@ def parts_of(manifest, split, parts):
     """
     column = f"split_{split}"
     if column not in manifest:
-        found = [name.removeprefix("split_") for name in manifest if name.startswith("split_")]
+        names = manifest.columns
+        numbers = [name.removeprefix("split_") for name in names if name.startswith("split_")]
         raise InputError(
             "dataset/views.parquet",
             f"has no split {split}",
-            f"its splits are {', '.join(found)}" if found else "make splits first",
+            f"its splits are {', '.join(numbers)}" if numbers else "make splits first",
         )
     part = manifest[column].where(manifest["labelled"], UNLABELLED)
     return manifest.assign(part=part)[part.isin(parts)].reset_index(drop=True)
 
 
-def add_parts(views, manifest):
+def add_parts(views: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     """Add the part of each view's well.
 
     Parameters
@@ -55,5 +60,5 @@ def add_parts(views, manifest):
     pandas.DataFrame
         The rows of `views` in their order, with column part.
     """
-    wells = manifest[["plate", "well", "part"]].drop_duplicates()
-    return views.merge(wells, on=["plate", "well"], how="left", validate="many_to_one")
+    wells = manifest[[*WELL, "part"]].drop_duplicates()
+    return views.merge(wells, on=WELL, how="left", validate="many_to_one")

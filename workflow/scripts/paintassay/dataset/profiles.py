@@ -1,8 +1,10 @@
 """Well profiles: morphological features that another program has measured, ready for a model."""
 
 import logging
+import os
 import tarfile
 import zlib
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
+from paintassay.core.keys import WELL
+from paintassay.core.sizes import WorkSize
 from paintassay.dataset.tables import PROFILE_PROBLEMS
 from paintassay.images.wells import well_name
 
@@ -22,12 +27,16 @@ log = logging.getLogger(__name__)
 COMPARTMENTS = ("Cells_", "Cytoplasm_", "Nuclei_")
 METADATA = "Metadata_"
 NUMBERS = ("TableNumber", "ImageNumber", "ObjectNumber")
-WELLS_PER_BLOCK = 4096
+WELLS_PER_BLOCK: WorkSize = 4096
 # What GigaDB calls the profiles of a plate.
 PROFILE_MEMBER = "mean_well_profiles.csv"
+# A row of `PROFILE_PROBLEMS`: feature, problem, wells, outcome.
+Problem = tuple[str | None, str, int, str]
 
 
-def split_columns(schema, metadata_columns=()):
+def split_columns(
+    schema: pa.Schema, metadata_columns: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
     """Tell the columns of a profile apart.
 
     Columns in `metadata_columns`, those that begin with Metadata_, and CellProfiler's numbers of
@@ -57,22 +66,22 @@ def split_columns(schema, metadata_columns=()):
 
 
 def read_profiles(
-    paths,
-    plate_column="Metadata_Plate",
-    well_column="Metadata_Well",
-    metadata_columns=(),
-    max_missing=0.05,
-):
+    paths: PathLike | Sequence[PathLike],
+    plate_column: str = "Metadata_Plate",
+    well_column: str = "Metadata_Well",
+    metadata_columns: Collection[str] = (),
+    max_missing: float = 0.05,
+) -> tuple[pd.DataFrame, np.ndarray, list[str], pd.DataFrame]:
     """Read well profiles, one row a well, and mend or drop what a model cannot take.
 
-    Values that are not finite as float32 count as missing. A feature that more than
-    `max_missing` of the wells lack is dropped, and so is one that is constant over all wells;
-    other gaps are filled with the median over the plate, or over all wells where the whole plate
-    lacks it. A well without a single value is dropped.
+    Values that are not finite as float32 count as missing. A feature is dropped if more than
+    `max_missing` of the wells lack it, or if it is constant over all wells; other gaps are filled
+    with the median over the plate, or over all wells if the whole plate lacks the feature. A well
+    without a single value is dropped.
 
     Parameters
     ----------
-    paths : str, Path or list of them
+    paths : str, Path or sequence of them
         CSV (also gzipped) or Parquet, such as one mean_well_profiles.csv of GigaDB a plate; or
         GigaDB's profiles.tar.gz, of which each mean_well_profiles.csv is read in place. Features
         that are not in each file are dropped.
@@ -99,35 +108,35 @@ def read_profiles(
         A file cannot be read, lacks the plate or well, has a well twice or one that is none, or
         no feature remains.
     """
-    paths = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    files = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     tables = []
-    for where, source in _profiles(paths):
+    for where, source in _open_profiles(files):
         tables.append(_read_profile(where, source, plate_column, well_column, metadata_columns))
         log.info("read %d wells of %s", len(tables[-1][0]), where)
     metadata = pd.concat([table[0] for table in tables], ignore_index=True)
-    again = metadata.duplicated(["plate", "well"])
+    again = metadata.duplicated(WELL)
     if again.any():
-        plate, well = metadata.loc[again, ["plate", "well"]].iloc[0]
-        where = ", ".join(str(path) for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+        plate, well = metadata.loc[again, WELL].iloc[0]
+        where = ", ".join(str(path) for path in files[:3]) + (", ..." if len(files) > 3 else "")
         raise InputError(where, f"well {well} of plate {plate} has several profiles")
-    files = pd.Series([name for table in tables for name in table[1]]).value_counts()
-    names = [name for name in tables[0][1] if files[name] == len(tables)]
-    problems = []
-    for name in files.index.difference(names):
+    tables_with = pd.Series([name for table in tables for name in table[1].columns]).value_counts()
+    names = [name for name in tables[0][1].columns if tables_with[name] == len(tables)]
+    problems: list[Problem] = []
+    for name in tables_with.index.difference(names):
         lacking = sum(len(table[0]) for table in tables if name not in table[1])
         problems.append((name, "not in every file", lacking, "dropped"))
     features = np.concatenate([table[1][names].to_numpy() for table in tables])
     del tables
     metadata, features = _drop_empty_wells(metadata, features, problems)
-    features, names = _mend(features, names, metadata["plate"], max_missing, problems)
+    features, names = _mend_features(features, names, metadata["plate"], max_missing, problems)
     if not names:
-        raise InputError(paths[0], "no feature with different values in the wells remains")
-    listed = pd.DataFrame(problems, columns=PROFILE_PROBLEMS.names)
-    listed = listed.sort_values(["feature", "problem"], na_position="first", ignore_index=True)
-    return metadata, features, names, listed
+        raise InputError(files[0], "no feature with different values in the wells remains")
+    table = pd.DataFrame(problems, columns=PROFILE_PROBLEMS.names)
+    table = table.sort_values(["feature", "problem"], na_position="first", ignore_index=True)
+    return metadata, features, names, table
 
 
-def standardise_wells(features):
+def standardise_wells(features: np.ndarray) -> np.ndarray:
     """Standardise each well across its own features, as the published code does.
 
     Parameters
@@ -149,7 +158,7 @@ def standardise_wells(features):
     return standardised
 
 
-def standardise_features(features):
+def standardise_features(features: np.ndarray) -> np.ndarray:
     """Standardise each feature across all wells, so that units do not matter.
 
     Parameters
@@ -172,45 +181,51 @@ def standardise_features(features):
     return standardised
 
 
-def _is_number(kind):
+def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
-def _profiles(paths):
+def _open_profiles(paths: Sequence[Path]) -> Iterator[tuple[PathLike, Path | pa.Buffer]]:
     """Each table of the paths: what to call it in messages, and what Arrow can read."""
     for path in paths:
         if not path.name.endswith(".tar.gz"):
             yield path, path
             continue
-        found = 0
+        tables = 0
         try:
             with tarfile.open(path, "r|gz") as members:
                 for member in members:
-                    wanted = member.name.endswith(f"/{PROFILE_MEMBER}")
-                    file = members.extractfile(member) if wanted else None
+                    is_profile = member.name.endswith(f"/{PROFILE_MEMBER}")
+                    file = members.extractfile(member) if is_profile else None
                     # A folder has no content.
                     if file is not None:
-                        found += 1
+                        tables += 1
                         yield f"{path}, member {member.name}", pa.py_buffer(file.read())
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise InputError(path, f"cannot be read: {error}", "fetch the archive again") from error
-        if not found:
+        if not tables:
             raise InputError(path, f"holds no {PROFILE_MEMBER}")
 
 
-def _read_profile(path, source, plate_column, well_column, metadata_columns):
+def _read_profile(
+    path: PathLike,
+    source: Path | pa.Buffer,
+    plate_column: str,
+    well_column: str,
+    metadata_columns: Collection[str],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Metadata of the wells, with plate and well, and their features as float32."""
     metadata_columns = {plate_column, well_column, *metadata_columns}
     try:
         if str(path).endswith(".parquet"):
             table = pq.read_table(source)
         else:
-            with pa.csv.open_csv(_readable(source)) as head:
+            with pa.csv.open_csv(_as_input(source)) as head:
                 texts, _ = split_columns(head.schema, metadata_columns)
             # Identifiers such as 007 are no numbers.
             types = dict.fromkeys(texts, pa.string())
             options = pa.csv.ConvertOptions(column_types=types)
-            table = pa.csv.read_csv(_readable(source), convert_options=options)
+            table = pa.csv.read_csv(_as_input(source), convert_options=options)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"cannot be read: {error}") from error
     for column in (plate_column, well_column):
@@ -221,26 +236,26 @@ def _read_profile(path, source, plate_column, well_column, metadata_columns):
                 "name the columns that hold the plate and the well",
             )
     texts, names = split_columns(table.schema, metadata_columns)
-    metadata = pd.DataFrame({name: _texts(table[name]) for name in texts})
+    metadata = pd.DataFrame({name: _as_texts(table[name]) for name in texts})
     plates, wells = metadata[plate_column], metadata[well_column]
-    written = {well: well_name(well) for well in wells.dropna().unique()}
-    for place, (plate, well) in enumerate(zip(plates, wells, strict=True)):
-        if not plate or pd.isna(plate) or not written.get(well):
-            raise InputError(path, f"row {place + 1} names no well: plate {plate!r}, well {well!r}")
+    names_of_wells = {well: well_name(well) for well in wells.dropna().unique()}
+    for number, (plate, well) in enumerate(zip(plates, wells, strict=True), 1):
+        if not plate or pd.isna(plate) or not names_of_wells.get(well):
+            raise InputError(path, f"row {number} names no well: plate {plate!r}, well {well!r}")
     metadata.insert(0, "plate", plates)
-    metadata.insert(1, "well", wells.map(written).astype("str"))
-    return metadata, pd.DataFrame({name: _numbers(table[name]) for name in names})
+    metadata.insert(1, "well", wells.map(names_of_wells).astype("str"))
+    return metadata, pd.DataFrame({name: _as_float32(table[name]) for name in names})
 
 
-def _readable(source):
+def _as_input(source: Path | pa.Buffer) -> Path | pa.BufferReader:
     return pa.BufferReader(source) if isinstance(source, pa.Buffer) else source
 
 
-def _texts(column):
+def _as_texts(column: pa.ChunkedArray) -> pd.Series:
     return column.cast(pa.string()).to_pandas().astype("str").str.strip()
 
 
-def _numbers(column):
+def _as_float32(column: pa.ChunkedArray) -> np.ndarray:
     """Values as float32; texts, gaps and what float32 cannot hold become NaN."""
     if _is_number(column.type):
         values = column.cast(pa.float64(), safe=False).to_numpy()
@@ -251,7 +266,9 @@ def _numbers(column):
     return np.where(np.isfinite(values), values, np.float32(np.nan))
 
 
-def _drop_empty_wells(metadata, features, problems):
+def _drop_empty_wells(
+    metadata: pd.DataFrame, features: np.ndarray, problems: list[Problem]
+) -> tuple[pd.DataFrame, np.ndarray]:
     empty = np.isnan(features).all(axis=1)
     if empty.any():
         problems.append((None, "well without any value", int(empty.sum()), "dropped"))
@@ -259,7 +276,13 @@ def _drop_empty_wells(metadata, features, problems):
     return metadata, features
 
 
-def _mend(features, names, plates, max_missing, problems):
+def _mend_features(
+    features: np.ndarray,
+    names: list[str],
+    plates: pd.Series,
+    max_missing: float,
+    problems: list[Problem],
+) -> tuple[np.ndarray, list[str]]:
     """Drop features that are missing too often or constant, and fill the other gaps."""
     missing = np.isnan(features).sum(axis=0)
     too_many = missing > max_missing * len(features)
@@ -273,11 +296,11 @@ def _mend(features, names, plates, max_missing, problems):
         (constant, "constant", "dropped", np.full(len(names), len(features))),
         (gaps, "not finite", "filled", missing),
     ):
-        for place in np.flatnonzero(kind):
-            problems.append((names[place], problem, int(wells[place]), outcome))
+        for column in np.flatnonzero(kind):
+            problems.append((names[column], problem, int(wells[column]), outcome))
     wells_of_plate = plates.groupby(plates).indices.values()
-    for place in np.flatnonzero(gaps):
-        values = features[:, place]
+    for column in np.flatnonzero(gaps):
+        values = features[:, column]
         overall = np.nanmedian(values)
         for wells in wells_of_plate:
             lacking = np.isnan(values[wells])

@@ -1,5 +1,7 @@
 """Splits of the compounds into train, validation and test, without a group in two parts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from rdkit import Chem, rdBase
@@ -12,11 +14,18 @@ from paintassay.dataset.tables import SPLITS
 GROUP_BY = ("inchikey", "first_block", "scaffold")
 
 
-def make_splits(compounds, group_by, splits=3, parts=(0.7, 0.1, 0.2), *, seed):
+def make_splits(
+    compounds: pd.DataFrame,
+    group_by: str,
+    count: int = 3,
+    shares: Sequence[float] = (0.7, 0.1, 0.2),
+    *,
+    seed: int,
+) -> pd.DataFrame:
     """Split compounds at random, all compounds of a group into the same part.
 
-    The parts depend on the compounds, `group_by`, `parts`, `seed` and the number of the split
-    alone, not on the order of the rows. With four groups or more, each part differs from its
+    The parts depend only on the compounds, `group_by`, `shares`, `seed` and the number of the
+    split, not on the order of the rows. With four groups or more, each part differs from its
     target by at most the size of the largest group, and none is empty.
 
     Parameters
@@ -26,10 +35,10 @@ def make_splits(compounds, group_by, splits=3, parts=(0.7, 0.1, 0.2), *, seed):
     group_by : {"inchikey", "first_block", "scaffold"}
         What stays together: a compound (Hofmarcher et al. 2019), the stereoisomers and charge
         states of one skeleton, or the compounds of one scaffold as in `scaffolds`.
-    splits : int
-        How many, each from the start.
-    parts : tuple of float
-        Shares of train, validation and test among the compounds; their sum is 1.
+    count : int
+        How many splits, each from the start.
+    shares : sequence of float
+        Of train, validation and test among the compounds; their sum is 1.
     seed : int
 
     Returns
@@ -45,7 +54,7 @@ def make_splits(compounds, group_by, splits=3, parts=(0.7, 0.1, 0.2), *, seed):
     compounds = compounds.sort_values("inchikey", ignore_index=True)
     if compounds["inchikey"].duplicated().any():
         raise ValueError("a compound stands in several rows")
-    groups = _groups(compounds, group_by)
+    groups = _group_compounds(compounds, group_by)
     names, group_of = np.unique(groups.to_numpy(str), return_inverse=True)
     sizes = np.bincount(group_of, minlength=len(names))
     if len(names) < len(PARTS):
@@ -56,8 +65,8 @@ def make_splits(compounds, group_by, splits=3, parts=(0.7, 0.1, 0.2), *, seed):
             "take more compounds, or set group_by to inchikey",
         )
     rows = []
-    for split in range(1, splits + 1):
-        part_of = _fill(sizes, np.array(parts), np.random.default_rng([seed, split]))
+    for split in range(1, count + 1):
+        part_of = _assign_parts(sizes, np.array(shares), np.random.default_rng([seed, split]))
         part = np.array(PARTS)[part_of[group_of]]
         rows.append(compounds[["inchikey"]].assign(split=split, group=groups, part=part))
     table = pd.concat(rows, ignore_index=True)[SPLITS.names]
@@ -65,7 +74,7 @@ def make_splits(compounds, group_by, splits=3, parts=(0.7, 0.1, 0.2), *, seed):
     return table
 
 
-def check_splits(splits):
+def check_splits(splits: pd.DataFrame) -> None:
     """Make sure that no group leaks from one part into another.
 
     Parameters
@@ -86,7 +95,7 @@ def check_splits(splits):
         raise ValueError("a compound stands twice in one split")
     parts_of_group = splits.groupby(["split", "group"])["part"].nunique()
     if (parts_of_group > 1).any():
-        split, group = parts_of_group.idxmax()
+        split, group = parts_of_group.index[int(parts_of_group.argmax())]
         raise ValueError(f"group {group} lies in several parts of split {split}")
     of_split = splits.groupby("split").agg({"inchikey": "size", "part": "nunique"})
     if (of_split["inchikey"] != splits["inchikey"].nunique()).any():
@@ -95,7 +104,7 @@ def check_splits(splits):
         raise ValueError(f"a part of split {of_split['part'].idxmin()} is empty")
 
 
-def scaffolds(inchikeys, smiles):
+def scaffolds(inchikeys: pd.Series, smiles: pd.Series) -> pd.Series:
     """Murcko scaffold of each compound, the same for all compounds of a skeleton.
 
     The scaffold is that of the skeleton's first compound with a ring, so that stereoisomers and
@@ -116,16 +125,18 @@ def scaffolds(inchikeys, smiles):
     """
     first_blocks = inchikeys.str[:14]
     with rdBase.BlockLogs():
-        found = pd.Series([_scaffold(value) for value in smiles], inchikeys.index, dtype="str")
-    return found.groupby(first_blocks).transform("first").fillna(first_blocks)
+        scaffold = pd.Series(
+            [_scaffold_of(value) for value in smiles], inchikeys.index, dtype="str"
+        )
+    return scaffold.groupby(first_blocks).transform("first").fillna(first_blocks)
 
 
-def _scaffold(smiles):
+def _scaffold_of(smiles: str | None) -> str | None:
     molecule = None if pd.isna(smiles) else Chem.MolFromSmiles(smiles)
     return None if molecule is None else MurckoScaffoldSmiles(mol=molecule) or None
 
 
-def _groups(compounds, group_by):
+def _group_compounds(compounds: pd.DataFrame, group_by: str) -> pd.Series:
     if group_by == "inchikey":
         return compounds["inchikey"]
     if group_by == "first_block":
@@ -135,7 +146,7 @@ def _groups(compounds, group_by):
     raise ValueError(f"no such way to group: {group_by}")
 
 
-def _fill(sizes, parts, random):
+def _assign_parts(sizes: np.ndarray, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Number of the part of each group.
 
     The largest groups come first, each into a random part that has room for it, in proportion to
@@ -145,7 +156,7 @@ def _fill(sizes, parts, random):
     of size g, and overshoots by g - d at most; together they overshoot by d, so with three parts
     d <= 2 (g - d): no part misses its target by more than the largest group.
     """
-    lacking = parts * sizes.sum()
+    lacking = shares * sizes.sum()
     order = random.permutation(len(sizes))
     part_of = np.empty(len(sizes), dtype=int)
     for group in order[np.argsort(-sizes[order], kind="stable")]:
@@ -156,12 +167,12 @@ def _fill(sizes, parts, random):
             part = np.argmax(lacking)
         part_of[group] = part
         lacking[part] -= sizes[group]
-    for empty in np.setdiff1d(np.arange(len(parts)), part_of):
+    for empty in np.setdiff1d(np.arange(len(shares)), part_of):
         _fill_empty(empty, part_of, lacking, sizes)
     return part_of
 
 
-def _fill_empty(empty, part_of, lacking, sizes):
+def _fill_empty(empty: int, part_of: np.ndarray, lacking: np.ndarray, sizes: np.ndarray) -> None:
     """Move the smallest group of the fullest part that has another one to an empty part."""
     several = np.bincount(part_of, minlength=len(lacking)) > 1
     donor = np.argmin(np.where(several, lacking, np.inf))

@@ -55,7 +55,7 @@ PARTS = table_schema(
 )
 
 
-def dataset_schema(views, splits):
+def dataset_schema(views: pa.Schema, splits: int) -> pa.Schema:
     """Schema of the data set: `images.tables.views_schema` and what `build_views` adds.
 
     Parameters

@@ -1,15 +1,19 @@
-"""Drawn Cell Painting views of U2OS cells, with a phenotype for each mechanism of the demo.
+"""Draw Cell Painting views of U2OS cells.
 
 The drawing follows what a widefield microscope shows at 20x. Cells are thin, they overlap, and
 light adds up. Channels have Bray's background and contrast, and each has haze from out of focus,
 vignetting, shot noise and read noise. All lengths are in micrometres, so that the frame and the
-size of its pixels can be chosen.
+size of its pixels can be chosen freely.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
+
+from paintassay.demo.phenotypes import Phenotype
 
 CHANNELS = ("Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst")
 MITO, ER, RNA, AGP, DNA = range(5)
@@ -39,80 +43,15 @@ FIBRE_SAMPLES = 4
 OFFSET, READ_NOISE, SHOT_NOISE = 100, 2.0, 0.075
 
 
-class Phenotype(NamedTuple):
-    """How cells differ from untreated ones: all are factors but the last three.
-
-    `mitotic` and `multinucleated` are shares of cells; `vesicles` is a number per cell.
-    """
-
-    density: float = 1.0
-    cell: float = 1.0
-    nucleus: float = 1.0
-    elongation: float = 1.0
-    mito: float = 1.0
-    er: float = 1.0
-    rna: float = 1.0
-    nucleoli: float = 1.0
-    golgi: float = 1.0
-    fibres: float = 1.0
-    cortex: float = 1.0
-    dna: float = 1.0
-    mitotic: float = 0.03
-    multinucleated: float = 0.01
-    vesicles: float = 0.0
-
-
-UNTREATED = Phenotype()
-
-# What the mechanisms of `resources/demo_drugs.csv` do to cells; the others do nothing.
-PHENOTYPES = {
-    # No spindle: cells arrest in mitosis, or slip out of it with several nuclei.
-    "tubulin": Phenotype(
-        density=0.6, cell=1.15, elongation=0.75, mitotic=0.35, multinucleated=0.6, fibres=0.7
-    ),
-    # DNA damage: cells stop dividing and grow.
-    "topoisomerase": Phenotype(density=0.55, cell=1.3, nucleus=1.5, nucleoli=0.5, dna=0.85),
-    # Flat, long cells with a large Golgi apparatus.
-    "HDAC": Phenotype(
-        density=0.75, cell=1.25, nucleus=1.15, elongation=1.7, golgi=2.2, dna=0.8, fibres=1.4
-    ),
-    # No protein synthesis: few, shrunken cells without nucleoli, and hardly any RNA.
-    "cardiac glycoside": Phenotype(
-        density=0.4, cell=0.8, rna=0.45, nucleoli=0.2, er=0.8, fibres=0.6
-    ),
-    # Actin moves from stress fibres to the border; cells shrink.
-    "kinase": Phenotype(density=0.85, cell=0.85, fibres=0.3, cortex=1.8),
-    # Phospholipidosis: lysosomes swell and fill with membrane.
-    "cationic amphiphile": Phenotype(vesicles=16),
-    # Thin, spindly cells.
-    "statin": Phenotype(density=0.75, cell=0.85, elongation=2.6, fibres=0.5, mito=0.85),
-}
-
-
-def phenotype_of(mechanism, strength=1.0):
-    """Give the phenotype of a mechanism.
-
-    Parameters
-    ----------
-    mechanism : str
-        One of `PHENOTYPES`, or any other for untreated cells.
-    strength : float
-        0 for untreated cells, 1 for the phenotype as listed, more for a stronger one.
-
-    Returns
-    -------
-    Phenotype
-    """
-    full = PHENOTYPES.get(mechanism, UNTREATED)
-    factors = [factor**strength for factor in full[:-3]]
-    shares = [
-        max(start + strength * (end - start), 0)
-        for start, end in zip(UNTREATED[-3:], full[-3:], strict=True)
-    ]
-    return Phenotype(*factors, *shares)
-
-
-def draw_view(phenotype, rng, height, width, pixel=DEMO_PIXEL, gain=1.0, defocus=0.0):
+def draw_view(
+    phenotype: Phenotype,
+    rng: np.random.Generator,
+    height: int,
+    width: int,
+    pixel: float = DEMO_PIXEL,
+    gain: npt.ArrayLike = 1.0,
+    defocus: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw one view: one site, all channels.
 
     Parameters
@@ -133,8 +72,8 @@ def draw_view(phenotype, rng, height, width, pixel=DEMO_PIXEL, gain=1.0, defocus
     view : ndarray of uint16, shape (5, height, width)
         Grey levels of a 12-bit camera (0..4095) in the order of `CHANNELS`.
     centres : ndarray of float64, shape (cells, 2)
-        x and y of the cells whose nucleus is centred in the frame, in pixels from the centre of
-        the upper left pixel.
+        x and y of the cells whose centre is in the frame, in pixels from the centre of the upper
+        left pixel.
     """
     textures = _make_textures(rng, (height, width), pixel)
     light = np.zeros((5, height, width), np.float32)
@@ -155,7 +94,7 @@ def draw_view(phenotype, rng, height, width, pixel=DEMO_PIXEL, gain=1.0, defocus
 
 
 class _Textures(NamedTuple):
-    """What cells are cut from: fields of the frame's shape, but for the fibres."""
+    """What cells are cut from: fields of the frame's shape, except the fibres, a sequence."""
 
     warp_u: np.ndarray
     warp_v: np.ndarray
@@ -165,23 +104,23 @@ class _Textures(NamedTuple):
     fibres: np.ndarray
 
 
-def _make_textures(rng, shape, pixel):
+def _make_textures(rng: np.random.Generator, shape: tuple[int, int], pixel: float) -> _Textures:
     """Make the textures of a view."""
-    # Cells are ovals whose outline the warp bends; it moves by some micrometres.
+    # Cells are ovals; the warp bends their outline by some micrometres.
     warp_u, warp_v = (3.2 * _texture(rng, shape, 7 / pixel) for _ in range(2))
     return _Textures(
         warp_u,
         warp_v,
         chromatin=1 + 0.13 * _texture(rng, shape, 1.2 / pixel),
         reticulum=1 + 0.22 * _texture(rng, shape, 1.6 / pixel),
-        # Where a smooth random field crosses zero, it draws winding threads.
+        # A smooth random field is zero along winding threads.
         threads=np.exp(-((_texture(rng, shape, 1.4 / pixel) / 0.5) ** 2)),
         # Brightness across a bundle of fibres.
         fibres=np.clip(_texture(rng, (1024,), 0.45 * FIBRE_SAMPLES), 0, 2),
     )
 
 
-def _texture(rng, shape, sigma):
+def _texture(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
     """Smooth random field with mean 0 and standard deviation 1; `sigma` in pixels."""
     field = gaussian_filter(
         rng.standard_normal(shape, np.float32), sigma, mode="wrap", truncate=2.5
@@ -189,16 +128,18 @@ def _texture(rng, shape, sigma):
     return field / field.std()
 
 
-def _scatter_cells(phenotype, rng, height, width):
-    """Scatter cells over the frame and a margin without piling up nuclei; (n, 2), micrometres."""
+def _scatter_cells(
+    phenotype: Phenotype, rng: np.random.Generator, height: float, width: float
+) -> np.ndarray:
+    """Scatter cells over the frame and a margin, nuclei apart; (n, 2), micrometres."""
     low, high = np.array([-CELL, -CELL]), np.array([width, height]) + CELL
-    wanted = rng.poisson(1e-6 * DENSITY * phenotype.density * np.prod(high - low))
+    number = rng.poisson(1e-6 * DENSITY * phenotype.density * np.prod(high - low))
     distance = 2.3 * NUCLEUS * phenotype.nucleus
-    centres = np.empty((wanted, 2))
+    centres = np.empty((number, 2))
     count = 0
-    # Where it gets too tight, there are fewer cells than wanted.
-    for point in rng.uniform(low, high, (8 * wanted, 2)):
-        if count == wanted:
+    # If there is no room, there are fewer cells.
+    for point in rng.uniform(low, high, (8 * number, 2)):
+        if count == number:
             break
         if ((centres[:count] - point) ** 2).sum(axis=1).min(initial=np.inf) > distance**2:
             centres[count] = point
@@ -219,8 +160,8 @@ class _Cell(NamedTuple):
     mitotic: bool
 
 
-def _shape_cell(phenotype, rng):
-    """Draw the lots of one cell."""
+def _shape_cell(phenotype: Phenotype, rng: np.random.Generator) -> _Cell:
+    """Draw the shape of one cell by lot."""
     mitotic = rng.random() < phenotype.mitotic
     several = not mitotic and rng.random() < phenotype.multinucleated
     size = np.exp(rng.normal(0, 0.12))
@@ -254,10 +195,17 @@ def _shape_cell(phenotype, rng):
     )
 
 
-def _draw_cell(light, textures, pixel, centre, cell, phenotype):
+def _draw_cell(
+    light: np.ndarray,
+    textures: _Textures,
+    pixel: float,
+    centre: np.ndarray,
+    cell: _Cell,
+    phenotype: Phenotype,
+) -> None:
     """Add one cell without its spots to `light`; `centre` (x, y) in micrometres."""
     window = _window(light.shape[1:], centre / pixel, (max(cell.long, cell.nucleus) + 5) / pixel)
-    rows, columns = (np.arange(part.start, part.stop, dtype=np.float32) for part in window)
+    rows, columns = (np.arange(side.start, side.stop, dtype=np.float32) for side in window)
     if not len(rows) or not len(columns):
         return
     warp_u, warp_v, chromatin, reticulum, threads = (field[window] for field in textures[:-1])
@@ -277,30 +225,30 @@ def _draw_cell(light, textures, pixel, centre, cell, phenotype):
     inside = np.clip(1 - outline**2, 0, 1)
     thick = np.sqrt(inside)
     near = np.exp(-np.clip(_distance(u, v, cell.nucleus, cell.nucleus) - 1, 0, None))
-    # Highest, 1, where the cell is a tenth as thick as in its middle; nothing outside.
+    # At most 1, where the square of the thickness is a tenth of that in the middle; 0 outside.
     border = inside * np.exp(1 - 10 * inside) * 10
     along = v + np.float32(0.4) * warp_v + np.float32(cell.fibres)
     fibres = textures.fibres[(along * FIBRE_SAMPLES).astype(int) % len(textures.fibres)]
 
-    parts = light[:, *window]
+    light_of_cell = light[:, *window]
     stain = cell.stain
-    parts[MITO] += (
+    light_of_cell[MITO] += (
         stain[MITO] * phenotype.mito * thick * near * (1 - 0.7 * core) * (0.6 + 0.7 * threads)
     )
-    parts[ER] += (
+    light_of_cell[ER] += (
         stain[ER] * phenotype.er * thick * (0.2 + 0.8 * near) * (1 - 0.4 * core) * reticulum
     )
-    parts[RNA] += (
+    light_of_cell[RNA] += (
         stain[RNA] * phenotype.rna * (thick * (0.5 + 0.25 * near) * reticulum + 0.2 * core)
     )
-    parts[AGP] += stain[AGP] * (
+    light_of_cell[AGP] += stain[AGP] * (
         thick * (0.3 + 0.2 * near + 0.5 * phenotype.fibres * fibres * reticulum)
         + 0.3 * phenotype.cortex * border
     )
-    parts[DNA] += stain[DNA] * phenotype.dna * core * chromatin
+    light_of_cell[DNA] += stain[DNA] * phenotype.dna * core * chromatin
 
 
-def _window(shape, centre, reach):
+def _window(shape: tuple[int, ...], centre: np.ndarray, reach: float) -> tuple[slice, ...]:
     """Rows and columns (slices) of a frame within `reach` of `centre` (x, y), all in pixels."""
     return tuple(
         slice(int(np.clip(at - reach, 0, size)), int(np.clip(at + reach + 1, 0, size)))
@@ -308,12 +256,14 @@ def _window(shape, centre, reach):
     )
 
 
-def _distance(u, v, long, short):
+def _distance(u: np.ndarray, v: np.ndarray, long: float, short: float) -> np.ndarray:
     """Distance from the centre of an oval, 1 on its outline."""
     return np.sqrt((u / np.float32(long)) ** 2 + (v / np.float32(short)) ** 2)
 
 
-def _list_spots(cell, phenotype, rng):
+def _list_spots(
+    cell: _Cell, phenotype: Phenotype, rng: np.random.Generator
+) -> Iterator[tuple[int, np.ndarray, float]]:
     """List a cell's spots: channel, places (n, 2) in micrometres from its centre, brightness."""
     if not cell.mitotic:
         # Two to four nucleoli in each nucleus or lobe.
@@ -336,24 +286,26 @@ def _list_spots(cell, phenotype, rng):
     yield ER, places, 0.3
 
 
-def _polar(radius, angle):
+def _polar(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
     return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
 
 
-def _turned(places, angle):
-    """From a cell's own axes to x and y."""
+def _turned(places: np.ndarray, angle: float) -> np.ndarray:
+    """Turn places from the axes of a cell to x and y."""
     cos, sin = np.cos(angle), np.sin(angle)
     return places @ np.array([[cos, sin], [-sin, cos]])
 
 
-def _add_points(plane, places, brightness):
+def _add_points(plane: np.ndarray, places: np.ndarray, brightness: float) -> None:
     """Add `brightness` to the pixels at `places` (x, y) that lie in the plane."""
     columns, rows = np.rint(places).astype(int).T
     inside = (rows >= 0) & (rows < plane.shape[0]) & (columns >= 0) & (columns < plane.shape[1])
     np.add.at(plane, (rows[inside], columns[inside]), brightness)
 
 
-def _photograph(light, rng, pixel, gain, defocus):
+def _photograph(
+    light: np.ndarray, rng: np.random.Generator, pixel: float, gain: np.ndarray, defocus: float
+) -> np.ndarray:
     """Turn light into grey levels: haze, optics, vignetting, noise, 12 bits."""
     haze, sharp = HAZE_SPREAD / pixel, np.hypot(POINT_SPREAD, defocus) / pixel
     light = light * STAIN[:, None, None]
@@ -362,13 +314,13 @@ def _photograph(light, rng, pixel, gain, defocus):
     light = gaussian_filter(light, (0, sharp, sharp), mode="nearest", truncate=2.5)
     light += (BACKGROUND - OFFSET)[:, None, None]
     light *= np.asarray(gain, np.float32)[:, None, None] * _vignette(*light.shape[1:])
-    # So many electrons are counted that shot noise is normal.
+    # The number of electrons is so large that shot noise is normally distributed.
     noise = np.sqrt(SHOT_NOISE * light + READ_NOISE**2)
     light += OFFSET + noise * rng.standard_normal(light.shape, np.float32)
     return np.clip(np.rint(light), 0, HIGHEST).astype(np.uint16)
 
 
-def _vignette(height, width):
+def _vignette(height: int, width: int) -> np.ndarray:
     """Light falls off by a seventh towards the corners."""
     y, x = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
     return 1 - (y[:, None] ** 2 + x[None, :] ** 2) / 14

@@ -1,14 +1,17 @@
-"""SQLite databases with ChEMBL's tables, for the demo and for tests."""
+"""Write SQLite databases with ChEMBL's tables, for the demo and for tests."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
 
 
-def create_database(path, schema_sql, tables):
+def create_database(path: PathLike, schema_sql: str, tables: Mapping[str, pd.DataFrame]) -> None:
     """Write a new SQLite database with the schema of ChEMBL, atomically and repeatably.
 
     The same schema, tables and version of SQLite give the same file, byte for byte.
@@ -16,12 +19,13 @@ def create_database(path, schema_sql, tables):
     Parameters
     ----------
     path : str or Path
-        The database. A file that is already there is replaced.
+        The database. An existing file is replaced.
     schema_sql : str
         CREATE TABLE and CREATE INDEX statements, such as `resources/chembl_schema.sql`.
     tables : dict of str to pandas.DataFrame
-        Rows by table name; a table that is not named stays empty. A frame may leave out columns:
-        where NULL is not allowed they become 0 or an empty text. NaN, None and NA become NULL.
+        Rows by table name; a table that is not named stays empty. A frame may leave out columns;
+        if NULL is not allowed in them, they become 0 or an empty text. NaN, None and NA become
+        NULL.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def create_database(path, schema_sql, tables):
         atomic_path(path) as temporary,
         closing(sqlite3.connect(temporary, isolation_level=None)) as connection,
     ):
-        # A half-written file is thrown away, so neither a journal nor syncing buys anything.
+        # A half-written file is thrown away, so a journal and syncing would be of no use.
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
@@ -52,9 +56,9 @@ def create_database(path, schema_sql, tables):
         connection.execute("COMMIT")
 
 
-def _statements(schema_sql):
+def _statements(schema_sql: str) -> tuple[dict[str, str], list[str]]:
     """Split a schema into {table: its CREATE TABLE} and a list of CREATE INDEX."""
-    # SQLite itself does the splitting: it keeps the text of each statement it has carried out.
+    # SQLite itself splits them: it keeps the text of each statement that it has carried out.
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(schema_sql)
         rows = connection.execute(
@@ -64,7 +68,7 @@ def _statements(schema_sql):
     return tables, [sql for kind, _, sql in rows if kind == "index"]
 
 
-def _insert(connection, table, frame):
+def _insert(connection: sqlite3.Connection, table: str, frame: pd.DataFrame) -> None:
     """Insert the rows of a frame; names in the SQL are the schema's, never the frame's."""
     schema = connection.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall()
     names = [name for _, name, *_ in schema]
@@ -72,7 +76,8 @@ def _insert(connection, table, frame):
     if unknown:
         raise ValueError(f"not in the schema of table {table}: column {', '.join(unknown)}")
     unique = _unique_columns(connection, table)
-    columns, values = [], []
+    columns: list[str] = []
+    values: list[list[Any]] = []
     for _, name, kind, not_null, *_ in schema:
         if name in frame.columns:
             columns.append(name)
@@ -88,7 +93,7 @@ def _insert(connection, table, frame):
     connection.executemany(statement, zip(*values, strict=True))
 
 
-def _unique_columns(connection, table):
+def _unique_columns(connection: sqlite3.Connection, table: str) -> set[str]:
     """Name the columns of a table that a primary key or unique constraint covers."""
     rows = connection.execute(
         "SELECT column.name FROM pragma_index_list(?) AS list, pragma_index_info(list.name)"
@@ -98,12 +103,12 @@ def _unique_columns(connection, table):
     return {name for (name,) in rows}
 
 
-def _neutral(kind):
-    """Give the value that says nothing in a column of this declared SQL type."""
+def _neutral(kind: str) -> int | str:
+    """Give the neutral value for a column of this declared SQL type."""
     return "" if kind.startswith(("VARCHAR", "TEXT")) else 0
 
 
-def _plain(series):
+def _plain(series: pd.Series) -> list[Any]:
     """Turn a column into Python values that sqlite3 understands, None where missing."""
     missing = series.isna()
     return [

@@ -1,4 +1,4 @@
-"""A small compound library of real drugs, with the faults that real libraries have."""
+"""Make a small compound library of real drugs, with the faults that real libraries have."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ UNREADABLE = {
 REPEATED_DRUGS = 4
 
 
-def demo_library(drugs, seed):
+def demo_library(drugs: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Make the demo's compound library: all drugs, some of them twice, and unreadable rows.
 
     Parameters
@@ -25,16 +25,15 @@ def demo_library(drugs, seed):
     drugs : pandas.DataFrame
         `resources/demo_drugs.csv`: columns ``name``, ``mechanism``, ``formula`` and ``smiles``.
     seed : int
-        Decides the order of rows, which drugs stand twice, and how their second SMILES is
-        written.
+        Decides the order of the rows, which drugs occur twice, and their second SMILES.
 
     Returns
     -------
     pandas.DataFrame
         Columns ``compound_id`` (``DEMO-0001``, ... in the order of rows), ``name``, ``smiles``
-        and ``mechanism``. `REPEATED_DRUGS` drugs stand a second time, under another identifier
-        and with another SMILES of the same structure. The `UNREADABLE` rows have their fault as
-        name and an empty ``mechanism``.
+        and ``mechanism``. `REPEATED_DRUGS` drugs occur a second time, with another identifier
+        and another SMILES of the same structure. The `UNREADABLE` rows have their fault as name
+        and an empty ``mechanism``.
     """
     rng = np.random.default_rng(seed)
     listed = drugs[["name", "smiles", "mechanism"]]
@@ -51,9 +50,9 @@ def demo_library(drugs, seed):
     return rows
 
 
-def _respelled(smiles, rng):
+def _respelled(smiles: str, rng: np.random.Generator) -> str:
     """Write a structure as another SMILES, with its atoms in random order."""
     molecule = Chem.MolFromSmiles(smiles)
-    # One of them can be the SMILES itself, but not ten in a row.
+    # Some of them can be the SMILES itself, but not all ten.
     spellings = Chem.MolToRandomSmilesVect(molecule, 10, randomSeed=int(rng.integers(2**31)))
     return next(spelling for spelling in spellings if spelling != smiles)

@@ -1,18 +1,19 @@
-"""Plates of the demo screen: what is in which well, and files as Bray et al. 2017 left them."""
+"""Lay out the plates of the demo screen, and write files as Bray et al. 2017 published them."""
 
 import hashlib
 import struct
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from paintassay.core.files import atomic_path, write_text
+from paintassay.core.files import PathLike, atomic_path, write_text
 
 ROWS, COLUMNS = "ABCDEFGHIJKLMNOP", 24
 
-# Library rows without a readable structure that are plated all the same.
+# Library rows without a readable structure that are plated nevertheless.
 UNREADABLE_PLATED = 2
 
 # Number in file names, wavelength (nm) and exposure (ms), by channel.
@@ -27,13 +28,15 @@ FILTERS = {
 ROWS_PER_STRIP = 5
 
 
-def seeded(*names):
-    """Give a random generator that depends on nothing but `names` (numbers and texts)."""
+def seeded(*names: int | str) -> np.random.Generator:
+    """Make a random generator that depends only on `names`."""
     digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "little"))
 
 
-def plate_layout(library, plates, seed, replicates=2, controls=16):
+def plate_layout(
+    library: pd.DataFrame, plates: Sequence[str], seed: int, replicates: int = 2, controls: int = 16
+) -> pd.DataFrame:
     """Lay the library out on plates of 384 wells, most of which stay empty.
 
     Parameters
@@ -42,10 +45,10 @@ def plate_layout(library, plates, seed, replicates=2, controls=16):
         From `demo.library.demo_library`: ``compound_id`` and ``mechanism``, which is empty or
         missing for rows without a readable structure; `UNREADABLE_PLATED` of these are plated.
     plates : list of str
-        Barcodes. Every `replicates` plates in turn share one plate map, so that each compound
-        stands once on each of them.
+        Barcodes. Each group of `replicates` consecutive plates shares one plate map, so that each
+        compound occurs once on each of them.
     seed : int
-        Decides which compound is where.
+        Decides the place of each compound.
     replicates : int
         Wells of each compound.
     controls : int
@@ -93,7 +96,7 @@ def plate_layout(library, plates, seed, replicates=2, controls=16):
     return layout[["plate", "well", "compound_id", "role", "mechanism", "plate_map"]]
 
 
-def write_plate_maps(folder, wells):
+def write_plate_maps(folder: PathLike, wells: pd.DataFrame) -> None:
     """Write plate maps in the Broad Institute's layout.
 
     Parameters
@@ -117,7 +120,7 @@ def write_plate_maps(folder, wells):
         write_text("\n".join(lines) + "\n", Path(folder) / "platemap" / f"{name}.txt")
 
 
-def image_name(plate, well, site, channel, seed):
+def image_name(plate: str, well: str, site: int, channel: str, seed: int) -> str:
     """Name an image in its archive: folder, well, site, channel number and a GUID."""
     digest = hashlib.sha256(f"{seed}/{plate}/{well}/{site}/{channel}".encode()).digest()
     guid = uuid.UUID(bytes=digest[:16], version=4)
@@ -125,12 +128,14 @@ def image_name(plate, well, site, channel, seed):
     return f"{plate}-{channel}/cdp2demo_{well.lower()}_s{site}_w{number}{guid}.tif"
 
 
-def encode_tiff(pixels, plate, well, site, channel, pixel):
+def encode_tiff(
+    pixels: np.ndarray, plate: str, well: str, site: int, channel: str, pixel: float
+) -> bytes:
     """Write one image as MetaMorph does for the ImageXpress Micro.
 
-    Little endian, one uncompressed plane from byte 8 in strips of five rows; what the tags hold
-    follows, and the directory comes last. The plate stands in the description, well and site
-    stand in the stage label among MetaMorph's own tags.
+    Little endian, with one uncompressed plane from byte 8 in strips of five rows, then the values
+    of the tags, and the directory last. The plate is in the description; well and site are in the
+    stage label among MetaMorph's own tags.
 
     Parameters
     ----------
@@ -147,23 +152,23 @@ def encode_tiff(pixels, plate, well, site, channel, pixel):
     height, width = pixels.shape
     data = bytearray(b"II*\0\0\0\0\0" + pixels.astype("<u2").tobytes())
 
-    def place(content):
-        """Append bytes on an even place, and say where."""
+    def append(content: bytes) -> int:
+        """Append bytes at an even place, and return the place."""
         data.extend(b"\0" * (len(data) % 2))
         data.extend(content)
         return len(data) - len(content)
 
-    def text(value):
+    def text(value: str) -> bytes:
         return value.encode("ascii") + b"\0"
 
-    def counted(value):
+    def counted(value: str) -> bytes:
         return struct.pack("<I", len(text(value))) + text(value)
 
     _, wavelength, exposure = FILTERS[channel]
     starts = range(0, height, ROWS_PER_STRIP)
     offsets = [8 + 2 * width * start for start in starts]
     lengths = [2 * width * (min(start + ROWS_PER_STRIP, height) - start) for start in starts]
-    calibration = place(struct.pack("<II", round(1000 * pixel), 1000))
+    calibration = append(struct.pack("<II", round(1000 * pixel), 1000))
     metamorph = {
         0: 1,  # grey levels are stretched for display, from and to:
         1: int(pixels.min()),
@@ -171,10 +176,10 @@ def encode_tiff(pixels, plate, well, site, channel, pixel):
         3: 1,  # lengths are calibrated: x, y, unit
         4: calibration,
         5: calibration,
-        6: place(counted("um")),
-        7: place(counted(channel)),
-        28: place(struct.pack("<II", wavelength, 1)),
-        37: place(counted(f"{well} : Site {site}")),
+        6: append(counted("um")),
+        7: append(counted(channel)),
+        28: append(struct.pack("<II", wavelength, 1)),
+        37: append(counted(f"{well} : Site {site}")),
     }
     description = (
         "Experiment base name:CDP2demo\r\nExperiment set:paintassay demo\r\nBarcode:NOCODE\r\n"
@@ -207,10 +212,10 @@ def encode_tiff(pixels, plate, well, site, channel, pixel):
     directory = struct.pack("<H", len(tags))
     for tag, (kind, letter), values in tags:
         is_text = letter == "s"
-        content = values if is_text else struct.pack(f"<{len(values)}{letter[0]}", *values)
+        content = bytes(values) if is_text else struct.pack(f"<{len(values)}{letter[0]}", *values)
         count = len(metamorph) if tag == 33628 else len(values) // len(letter)
         if len(content) > 4:
-            content = struct.pack("<I", place(content))
+            content = struct.pack("<I", append(content))
         directory += struct.pack("<HHI", tag, kind, count) + content.ljust(4, b"\0")
-    data[4:8] = struct.pack("<I", place(directory + b"\0\0\0\0"))
+    data[4:8] = struct.pack("<I", append(directory + b"\0\0\0\0"))
     return bytes(data)

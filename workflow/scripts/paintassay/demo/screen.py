@@ -1,21 +1,22 @@
-"""The demo screen: plates of drawn cells that show what the compounds do to them.
+"""Draw the plates of the demo screen, whose cells show what the compounds do to them.
 
-Each plate is drawn by itself, each view from its own seed, so that neither the number of jobs nor
-their order matters. Plates differ in staining, wells scatter, columns drift and outer wells have
-fewer and brighter cells; some views are spoilt or missing, so that quality control has something
-to find.
+Each plate is drawn by itself, and each view from its own seed, so that neither the number of jobs
+nor their order matters. Plates differ in staining, wells scatter, columns drift and outer wells
+have fewer and brighter cells; some views are spoilt or missing, so that quality control has
+something to find.
 """
 
 import zipfile
 from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
 from paintassay.demo.cells import (
     CHANNELS,
     DEMO_HEIGHT,
@@ -23,8 +24,8 @@ from paintassay.demo.cells import (
     DEMO_WIDTH,
     DNA,
     draw_view,
-    phenotype_of,
 )
+from paintassay.demo.phenotypes import phenotype_of
 from paintassay.demo.plates import COLUMNS, ROWS, encode_tiff, image_name, seeded
 
 # Views of each plate that are not as they should be.
@@ -36,7 +37,9 @@ PROFILE_CHANNELS = ("Mito", "ER", "RNA", "AGP", "DNA")
 SMALLEST_NUCLEUS = 25  # square micrometres
 
 
-def plan_faults(plate, wells, sites, seed):
+def plan_faults(
+    plate: str, wells: pd.DataFrame, sites: int, seed: int
+) -> dict[tuple[str, int], str]:
     """Choose the spoilt views of a plate, each in another well.
 
     Parameters
@@ -61,8 +64,15 @@ def plan_faults(plate, wells, sites, seed):
 
 
 def write_plate(
-    folder, plate, wells, seed, sites=2, height=DEMO_HEIGHT, width=DEMO_WIDTH, pixel=DEMO_PIXEL
-):
+    folder: PathLike,
+    plate: str,
+    wells: pd.DataFrame,
+    seed: int,
+    sites: int = 2,
+    height: int = DEMO_HEIGHT,
+    width: int = DEMO_WIDTH,
+    pixel: float = DEMO_PIXEL,
+) -> None:
     """Draw one plate, and write it as the published screen was: images, cells, profiles.
 
     Parameters
@@ -96,7 +106,8 @@ def write_plate(
         ]
         for archive in archives:
             stack.enter_context(archive)
-        for well in wells.itertuples(index=False):
+        for row in wells.itertuples(index=False):
+            well = _Well(*row)
             features = []
             for site in range(1, sites + 1):
                 fault = faults.get((well.well, site))
@@ -121,8 +132,27 @@ def write_plate(
             table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
 
-def _draw_site(well, site, fault, seed, height, width, pixel):
-    """Draw one view of a well (a row of the layout) with all that happened to it."""
+class _Well(NamedTuple):
+    """A row of the layout, as from `demo.plates.plate_layout`."""
+
+    plate: str
+    well: str
+    compound_id: str
+    role: str
+    mechanism: str
+    plate_map: str
+
+
+def _draw_site(
+    well: _Well,
+    site: int,
+    fault: str | None,
+    seed: int,
+    height: int,
+    width: int,
+    pixel: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one view of a well, with its fault."""
     # Compounds are more or less potent, on every plate alike.
     strength = seeded(seed, well.compound_id).uniform(0.75, 1.15)
     phenotype = phenotype_of(well.mechanism, strength)
@@ -138,7 +168,7 @@ def _draw_site(well, site, fault, seed, height, width, pixel):
     )
 
 
-def _growth(plate, well, seed):
+def _growth(plate: str, well: str, seed: int) -> tuple[np.ndarray, float]:
     """Give a well's staining (factor by channel) and its number of cells (factor)."""
     of_plate, of_well = seeded(seed, plate), seeded(seed, plate, well)
     gain = np.exp(of_plate.normal(0, 0.08, 5) + of_well.normal(0, 0.03, 5))
@@ -152,7 +182,7 @@ def _growth(plate, well, seed):
     return gain, density
 
 
-def _absent_channel(plate, fault, seed):
+def _absent_channel(plate: str, fault: str | None, seed: int) -> str | None:
     """Name the channel that a view lacks, or None; nuclei are always there."""
     if fault != "missing channel":
         return None
@@ -160,8 +190,8 @@ def _absent_channel(plate, fault, seed):
     return seeded(seed, plate, fault).choice(others).item()
 
 
-def _add_member(archive, name, content):
-    """Add a member without a trace of when and where it was written."""
+def _add_member(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add a member that does not tell when and where it was written."""
     member = zipfile.ZipInfo(name, date_time=(2019, 1, 1, 0, 0, 0))
     member.create_system = 3
     member.external_attr = 0o644 << 16
@@ -169,7 +199,7 @@ def _add_member(archive, name, content):
     archive.writestr(member, content)
 
 
-def _cells_table(plate, well, site, centres):
+def _cells_table(plate: str, well: str, site: int, centres: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Metadata_Plate": plate,
@@ -182,7 +212,7 @@ def _cells_table(plate, well, site, centres):
     )
 
 
-def _well_metadata(well):
+def _well_metadata(well: _Well) -> dict[str, Any]:
     """Describe a well in the 17 columns of the published profiles."""
     treated = well.role == "treatment"
     kind = "trt" if treated else "control"
@@ -207,7 +237,7 @@ def _well_metadata(well):
     }
 
 
-def measure_view(view, pixel, absent=None):
+def measure_view(view: np.ndarray, pixel: float, absent: str | None = None) -> dict[str, float]:
     """Measure features of one view, named as CellProfiler would name them.
 
     Parameters
@@ -251,19 +281,19 @@ def measure_view(view, pixel, absent=None):
         coarser = [plane, *(ndimage.uniform_filter(plane, size) for size in (3, 5, 9))]
         for size, fine, coarse in zip((1, 2, 4), coarser, coarser[1:], strict=False):
             features[f"Cells_Granularity_{size}_{name}"] = (fine - coarse).std() / plane.std()
-    correlations = np.corrcoef(planes.reshape(len(planes), -1))
+    correlations = np.asarray(np.corrcoef(planes.reshape(len(planes), -1)))
     for one, other in combinations(range(len(planes)), 2):
         names = f"{PROFILE_CHANNELS[one]}_{PROFILE_CHANNELS[other]}"
         features[f"Cells_Correlation_Correlation_{names}"] = correlations[one, other]
     return features
 
 
-def _find_nuclei(plane, pixel):
+def _find_nuclei(plane: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
     """Find nuclei by a threshold: where they are (bool), and their areas in square micrometres."""
     smooth = ndimage.gaussian_filter(plane, 1)
     low, high = np.percentile(smooth, (10, 99))
     labels, number = ndimage.label(smooth > low + 0.35 * (high - low))
     areas = np.bincount(labels.ravel(), minlength=number + 1) * pixel**2
     areas[0] = 0
-    real = areas >= SMALLEST_NUCLEUS
-    return real[labels], areas[real]
+    is_nucleus = areas >= SMALLEST_NUCLEUS
+    return is_nucleus[labels], areas[is_nucleus]

@@ -1,15 +1,20 @@
-"""Figures for print: their sizes in millimetres, type of 7 and 8 points, texts that fit."""
+"""Draw figures for print: sizes in millimetres, type of 7 and 8 points, texts that fit."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
+from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 from matplotlib.textpath import TextToPath
 
 from paintassay.drawing.style import STYLE
 
-# Widths of one column and of two of the paper's journal.
+# Widths of one column and of two columns of the paper's journal.
 SINGLE_MM, DOUBLE_MM = 84, 178
 MM_PER_INCH, MM_PER_POINT = 25.4, 25.4 / 72
 TYPE, SMALL = 8, 7
@@ -26,27 +31,29 @@ PRINT_STYLE = STYLE | {
 }
 
 
-def print_style():
+def print_style() -> AbstractContextManager[None]:
     """Context in which figures for print are drawn."""
     return matplotlib.rc_context(PRINT_STYLE)
 
 
-def new_figure(width, height):
+def new_figure(width: float, height: float) -> Figure:
     """Empty figure, sizes in millimetres."""
     return Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH))
 
 
-def add_axes(figure, left, top, width, height, **options):
+def add_axes(
+    figure: Figure, left: float, top: float, width: float, height: float, **options: Any
+) -> Axes:
     """Add axes, places in millimetres from the figure's upper left corner.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
-    inches = figure.get_size_inches()
-    wide, high = inches * MM_PER_INCH
+    figure_width, figure_height = figure.get_size_inches() * MM_PER_INCH
+    bottom = 1 - (top + height) / figure_height
     axes = figure.add_axes(
-        (left / wide, 1 - (top + height) / high, width / wide, height / high), **options
+        (left / figure_width, bottom, width / figure_width, height / figure_height), **options
     )
     # Ticks are made late, when the style no longer holds.
     axes.tick_params(labelsize=SMALL, width=0.6, length=2.5, pad=2, colors=INK)
@@ -54,15 +61,17 @@ def add_axes(figure, left, top, width, height, **options):
     return axes
 
 
-def write(figure, left, top, text, size=SMALL, **options):
+def write(
+    figure: Figure, left: float, top: float, text: str, size: float = SMALL, **options: Any
+) -> Text:
     """Write text, its upper left corner in millimetres from that of the figure."""
-    wide, high = figure.get_size_inches() * MM_PER_INCH
-    options = {"color": INK, "ha": "left", "va": "top", "fontsize": size} | options
-    return figure.text(left / wide, 1 - top / high, text, **options)
+    width, height = figure.get_size_inches() * MM_PER_INCH
+    defaults: dict[str, Any] = {"color": INK, "ha": "left", "va": "top", "fontsize": size}
+    return figure.text(left / width, 1 - top / height, text, **(defaults | options))
 
 
-def figure_of_words(text, width=SINGLE_MM):
-    """Say in words what there is instead of a figure.
+def figure_of_words(text: str, width: float = SINGLE_MM) -> Figure:
+    """Say in words why there is no figure.
 
     Parameters
     ----------
@@ -83,19 +92,14 @@ def figure_of_words(text, width=SINGLE_MM):
     return figure
 
 
-def text_width(text, size=SMALL):
+def text_width(text: str, size: float = SMALL) -> float:
     """Width of a line of text in millimetres."""
     font = FontProperties(family="DejaVu Sans", size=size)
-    return _measure()(text, font, ismath=False)[0] * MM_PER_POINT
+    return _text_measure()(text, font, ismath=False)[0] * MM_PER_POINT
 
 
-@cache
-def _measure():
-    return TextToPath().get_text_width_height_descent
-
-
-def fitted(text, width, size=SMALL):
-    """Cut a text with an ellipsis where it is wider than `width` millimetres; in one line."""
+def fitted(text: str, width: float, size: float = SMALL) -> str:
+    """Put a text in one line, cut with an ellipsis where it is wider than `width` millimetres."""
     text = " ".join(str(text).split())
     if text_width(text, size) <= width:
         return text
@@ -104,16 +108,21 @@ def fitted(text, width, size=SMALL):
     return f"{text.rstrip()}…"
 
 
-def wrapped(text, width, size=SMALL, lines=2):
+def wrapped(text: str, width: float, size: float = SMALL, lines: int = 2) -> list[str]:
     """Break a text into at most so many lines of `width` millimetres; the last may be cut."""
-    words, broken = str(text).split(), [""]
-    for place, word in enumerate(words):
-        longer = f"{broken[-1]} {word}".strip()
-        if text_width(longer, size) <= width or not broken[-1]:
-            broken[-1] = longer
-        elif len(broken) < lines:
-            broken.append(word)
+    words, text_lines = str(text).split(), [""]
+    for position, word in enumerate(words):
+        longer_line = f"{text_lines[-1]} {word}".strip()
+        if text_width(longer_line, size) <= width or not text_lines[-1]:
+            text_lines[-1] = longer_line
+        elif len(text_lines) < lines:
+            text_lines.append(word)
         else:
-            broken[-1] = " ".join([broken[-1], *words[place:]])
+            text_lines[-1] = " ".join([text_lines[-1], *words[position:]])
             break
-    return [fitted(line, width, size) for line in broken]
+    return [fitted(line, width, size) for line in text_lines]
+
+
+@cache
+def _text_measure() -> Callable[..., tuple[float, float, float]]:
+    return TextToPath().get_text_width_height_descent

@@ -1,15 +1,19 @@
-"""Figures, as matplotlib draws them: the same data give the same file."""
+"""Set the style of figures, and save them so that the same data give the same file."""
 
 import colorsys
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import matplotlib
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
 
 matplotlib.use("Agg")
 
-STYLE: dict = {
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -17,16 +21,6 @@ STYLE: dict = {
     "svg.hashsalt": "paintassay",
     "svg.fonttype": "none",
 }
-
-
-def save_figure(figure, path):
-    """Save a figure in the format of the path's suffix (PNG at 300 dpi), atomically."""
-    suffix = str(path).rpartition(".")[2]
-    with atomic_path(path) as temporary, plt.rc_context(STYLE):
-        # No date: the same figure is the same file.
-        metadata = {"Date": None} if suffix == "svg" else None
-        figure.savefig(temporary, format=suffix, dpi=300, metadata=metadata)
-
 
 METHOD_NAMES = {
     "gapnet": "GapNet",
@@ -53,8 +47,17 @@ METHOD_COLOURS = {
 OTHER_COLOURS = ("#9C00FC", "#9C4878", "#B478E4", "#849C30", "#C00CA8", "#546C3C")
 
 
-def method_names(methods):
-    """Names of methods as people write them; a method that is not ours keeps its own.
+def save_figure(figure: Figure, path: PathLike) -> None:
+    """Save a figure in the format of the path's suffix (PNG at 300 dpi), atomically."""
+    suffix = str(path).rpartition(".")[2]
+    with atomic_path(path) as temporary, plt.rc_context(STYLE):
+        # Without a date, the same figure is the same file.
+        metadata = {"Date": None} if suffix == "svg" else None
+        figure.savefig(temporary, format=suffix, dpi=300, metadata=metadata)
+
+
+def method_names(methods: Iterable[str]) -> dict[str, str]:
+    """Names of methods as people write them; a method that is no model of ours keeps its name.
 
     Parameters
     ----------
@@ -67,13 +70,13 @@ def method_names(methods):
     return {method: METHOD_NAMES.get(method, method) for method in methods}
 
 
-def method_colours(methods):
+def method_colours(methods: Collection[str]) -> dict[str, str]:
     """Colours of methods: those of `METHOD_COLOURS`, and others for names unknown there.
 
     Parameters
     ----------
     methods : list of str
-        In any order: the colours of unknown names follow their alphabet.
+        In any order: the colours of unknown names follow their alphabetical order.
 
     Returns
     -------
@@ -81,13 +84,13 @@ def method_colours(methods):
         Red, green and blue as ``#RRGGBB``.
     """
     others = sorted(set(methods) - METHOD_COLOURS.keys())
-    colours = METHOD_COLOURS | {other: _other_colour(i) for i, other in enumerate(others)}
+    colours = METHOD_COLOURS | {name: _other_colour(i) for i, name in enumerate(others)}
     return {method: colours[method] for method in methods}
 
 
-def _other_colour(number):
+def _other_colour(number: int) -> str:
     if number < len(OTHER_COLOURS):
         return OTHER_COLOURS[number]
-    # Steps of the golden angle never come back to a hue.
-    hue = (number * 0.618034) % 1
-    return "#" + "".join(f"{round(255 * part):02X}" for part in colorsys.hls_to_rgb(hue, 0.45, 0.5))
+    # Steps of the golden angle never come back to the same hue.
+    rgb = colorsys.hls_to_rgb((number * 0.618034) % 1, 0.45, 0.5)
+    return "#" + "".join(f"{round(255 * value):02X}" for value in rgb)

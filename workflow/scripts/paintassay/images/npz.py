@@ -1,4 +1,4 @@
-"""One npz a view, as the published code reads them, for tools that know no shards."""
+"""Export views as npz files, which the published code reads, for tools that know no shards."""
 
 import zipfile
 from pathlib import Path
@@ -6,24 +6,26 @@ from pathlib import Path
 import numpy as np
 
 from paintassay.core.errors import InputError
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
+from paintassay.core.keys import VIEW
+from paintassay.images.views import Views
 
 
-def export_views(views, folder):
+def export_views(views: Views, folder: PathLike) -> int:
     """Write each view to a file of its own, in the layout of ml-jku/hti-cnn and ml-jku/cloome.
 
     ``<plate>-<well>-<site>.npz`` (such as ``24279-A01-1.npz``) holds the array ``sample``,
-    uint8, (height, width, channels), uncompressed, the channels in the order Mito, ERSyto,
-    ERSytoBleed, Ph_golgi, Hoechst in the published ones and in that of `views` here; and
-    ``channels``, their names (text), which those tools do not read. The same view gives the
+    uint8, (height, width, channels), uncompressed, and ``channels``, the names of the channels
+    (text), which those tools do not read. The channels have the order of `views`; in the
+    published files it is Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst. The same view gives the
     same bytes.
 
     Parameters
     ----------
-    views : paintassay.images.views.Views
+    views : Views
     folder : str or Path
         Created if need be. Complete files of these names stay as they are, so that an
-        interrupted export goes on where it stopped: give another view data another folder.
+        interrupted export goes on where it stopped: other views need another folder.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def export_views(views, folder):
         A plate's or well's name cannot be part of a file name.
     """
     written = 0
-    for index, key in enumerate(views.manifest[["plate", "well", "site"]].itertuples(index=False)):
+    for index, key in enumerate(views.manifest[VIEW].itertuples(index=False)):
         name = f"{key.plate}-{key.well}-{key.site}.npz"
         if Path(name).name != name:
             raise InputError("manifest", f"{name!r} cannot be a file name")
@@ -51,8 +53,8 @@ def export_views(views, folder):
     return written
 
 
-def _is_complete(path):
-    """Whether the file is there and whole: the directory of a zip file stands at its end."""
+def _is_complete(path: Path) -> bool:
+    """Tell whether the file is there and complete: a zip file ends with its directory."""
     try:
         with zipfile.ZipFile(path) as archive:
             return "sample.npy" in archive.namelist()

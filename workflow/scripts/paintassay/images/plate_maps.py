@@ -1,11 +1,14 @@
-"""What is in each well: plate maps, tables of wells, and their join with the compound library."""
+"""Read what is in each well, and join it with the compound library."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from paintassay.core.errors import InputError, separator_hint
+from paintassay.core.files import PathLike
+from paintassay.core.keys import WELL
 from paintassay.images.tables import WELLS
 from paintassay.images.wells import well_name
 
@@ -14,7 +17,7 @@ ROLES = ("treatment", "negative_control", "positive_control", "empty")
 BROAD_SAMPLE = re.compile(r"(BRD-[A-Z]\d{8})(?:-.*)?")
 
 
-def read_plate_maps(barcode_table, folder):
+def read_plate_maps(barcode_table: PathLike, folder: PathLike) -> pd.DataFrame:
     """Read plate maps in the Broad Institute's layout.
 
     Parameters
@@ -40,40 +43,26 @@ def read_plate_maps(barcode_table, folder):
     barcodes = _read_text(barcode_table, ["Assay_Plate_Barcode", "Plate_Map_Name"])
     barcodes = barcodes.drop_duplicates()
     plates = barcodes["Assay_Plate_Barcode"]
-    for problem, wrong in (
+    for problem, bad_plates in (
         ("has two plate maps", plates[plates.duplicated()]),
         ("has no plate map", plates[barcodes["Plate_Map_Name"] == ""]),
     ):
-        if len(wrong):
-            raise InputError(barcode_table, f"plate {wrong.iloc[0]!r} {problem}")
+        if len(bad_plates):
+            raise InputError(barcode_table, f"plate {bad_plates.iloc[0]!r} {problem}")
     maps = {
         name: _read_plate_map(Path(folder), name, barcode_table)
         for name in barcodes["Plate_Map_Name"].unique()
     }
     wells = pd.concat(
         [
-            maps[row.Plate_Map_Name].assign(plate=row.Assay_Plate_Barcode)
-            for row in barcodes.itertuples()
+            maps[name].assign(plate=plate)
+            for plate, name in zip(plates, barcodes["Plate_Map_Name"], strict=True)
         ]
     )
-    return _sorted_wells(wells)
+    return _sort_wells(wells)
 
 
-def _read_plate_map(folder, name, barcode_table):
-    paths = [path for path in (folder / name, folder / f"{name}.txt") if path.is_file()]
-    if not paths:
-        raise InputError(barcode_table, f"names plate map {name!r}, which is not in {folder}")
-    table = _read_text(paths[0], ["well_position", "broad_sample"], separator="\t")
-    sample = table["broad_sample"]
-    solvent = table["solvent"] if "solvent" in table else pd.Series("", index=table.index)
-    wells = pd.DataFrame({"well": table["well_position"]})
-    wells["compound_id"] = sample.where(sample != "", solvent)
-    wells["role"] = "treatment"
-    wells.loc[(sample == "") | (sample == "DMSO"), "role"] = "negative_control"
-    return _checked_wells(wells, paths[0], ["well"])
-
-
-def read_wells(path, controls=None):
+def read_wells(path: PathLike, controls: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Read a table of wells.
 
     Parameters
@@ -82,8 +71,8 @@ def read_wells(path, controls=None):
         CSV (also gzipped) or Parquet with the columns plate, well, compound_id and, if roles are
         known, role.
     controls : dict of str to str, optional
-        Role of each control by its compound_id, where the table gives none; DMSO is a
-        negative control unless said otherwise. All other compounds are treatments.
+        Role of each control by its compound_id, where the table gives none; by
+        default DMSO is a negative control. All other compounds are treatments.
 
     Returns
     -------
@@ -99,69 +88,21 @@ def read_wells(path, controls=None):
     wells = _read_text(path, ["plate", "well", "compound_id"])
     controls = {"DMSO": "negative_control"} if controls is None else controls
     derived = wells["compound_id"].map(controls).fillna("treatment")
-    given = wells.get("role", derived)
-    wells["role"] = given.where(given != "", derived)
-    wrong = wells.index[~wells["role"].isin(ROLES)]
-    if len(wrong):
+    roles = wells.get("role", derived)
+    wells["role"] = roles.where(roles != "", derived)
+    unknown = wells.index[~wells["role"].isin(ROLES)]
+    if len(unknown):
         raise InputError(
-            f"{path}, line {wrong[0] + 2}",
-            f"unknown role {wells['role'][wrong[0]]!r}",
+            f"{path}, line {unknown[0] + 2}",
+            f"unknown role {wells['role'][unknown[0]]!r}",
             f"known roles are {', '.join(ROLES)}",
         )
     if (wells["plate"] == "").any():
-        raise InputError(f"{path}, line {(wells['plate'] == '').idxmax() + 2}", "plate missing")
-    return _sorted_wells(_checked_wells(wells, path, ["plate", "well"]))
+        raise InputError(f"{path}, line {(wells['plate'] == '').argmax() + 2}", "plate missing")
+    return _sort_wells(_check_wells(wells, path, WELL))
 
 
-def _checked_wells(wells, path, keys):
-    """Normalise well names, mark empty wells, and let each well hold one compound."""
-    names = wells["well"].map(well_name)
-    if names.isna().any():
-        line = names.isna().idxmax()
-        raise InputError(f"{path}, line {line + 2}", f"{wells['well'][line]!r} is not a well")
-    wells = wells.assign(well=names)
-    empty = wells["compound_id"] == ""
-    wells.loc[empty, ["compound_id", "role"]] = [None, "empty"]
-    # The same line twice, or with another concentration in the 15th digit, is harmless.
-    wells = wells.drop_duplicates([*keys, "compound_id", "role"])
-    twice = wells.index[wells.duplicated(keys)]
-    if len(twice):
-        raise InputError(
-            f"{path}, line {twice[0] + 2}",
-            f"well {wells['well'][twice[0]]} has a second compound or role",
-            "keep one line for each well",
-        )
-    return wells
-
-
-def _sorted_wells(wells):
-    return wells[WELLS.names].sort_values(["plate", "well"], ignore_index=True)
-
-
-def _read_text(path, columns, separator=","):
-    """Read a table, every cell as stripped text, that has at least these columns."""
-    try:
-        if str(path).endswith(".parquet"):
-            table = pd.read_parquet(path).astype("str")
-        else:
-            table = pd.read_csv(
-                path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig"
-            )
-    except (ValueError, OSError) as error:
-        # pandas' own message names the line.
-        raise InputError(path, f"cannot be read: {error}") from error
-    absent = [name for name in columns if name not in table]
-    if absent:
-        raise InputError(
-            path,
-            f"has no column {absent[0]!r}; its columns are {', '.join(table.columns)}",
-            separator_hint(list(table.columns)),
-        )
-    # A line with fewer cells than the header leaves the rest missing.
-    return table.fillna("").apply(lambda column: column.str.strip())
-
-
-def join_compounds(wells, library):
+def join_compounds(wells: pd.DataFrame, library: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give each well the InChIKey of its compound.
 
     Identifiers are compared whole first. Where that fails, Broad samples are compared by their
@@ -177,37 +118,37 @@ def join_compounds(wells, library):
     Returns
     -------
     wells : pandas.DataFrame
-        As given, and inchikey; missing where the well is empty, a negative control, or its
-        compound has no key.
+        The rows of `wells`, and inchikey; missing where the well is empty, a negative control, or
+        its compound has no key.
     unmatched : pandas.DataFrame
         Columns compound_id, problem, wells (how many), plates (how many); most wells first.
     """
     library = library.dropna(subset="compound_id")
     known = library.dropna(subset="inchikey")
     key_of_id = known.drop_duplicates("compound_id").set_index("compound_id")["inchikey"]
-    cores = _cores(known["compound_id"])
+    cores = _extract_cores(known["compound_id"])
     keys_of_core = known.groupby(cores)["inchikey"].agg(["first", "nunique"])
     key_of_core = keys_of_core["first"][keys_of_core["nunique"] == 1]
 
     with_compound = wells["role"].isin(["treatment", "positive_control"])
     ids = wells["compound_id"].where(with_compound)
     unique = pd.Series(ids.dropna().unique(), dtype="str")
-    unique_cores = _cores(unique)
+    unique_cores = _extract_cores(unique)
     keys = unique.map(key_of_id)
     for fallback in (key_of_id, key_of_core):
         keys = keys.fillna(unique_cores.map(fallback))
     key_of = pd.Series(keys.array, index=unique.array, dtype="str")
     joined = wells.assign(inchikey=ids.map(key_of).astype("str"))
 
-    missed = wells[with_compound & joined["inchikey"].isna()]
+    without_key = wells[with_compound & joined["inchikey"].isna()]
     unmatched = (
-        missed.groupby("compound_id")
+        without_key.groupby("compound_id")
         .agg(wells=("well", "size"), plates=("plate", "nunique"))
         .reset_index()
     )
-    cores = _cores(unmatched["compound_id"])
+    cores = _extract_cores(unmatched["compound_id"])
     listed = unmatched["compound_id"].isin(library["compound_id"]) | cores.isin(
-        _cores(library["compound_id"]).dropna()
+        _extract_cores(library["compound_id"]).dropna()
     )
     several = cores.isin(keys_of_core.index[keys_of_core["nunique"] > 1])
     unmatched["problem"] = "not in the library"
@@ -219,6 +160,68 @@ def join_compounds(wells, library):
     return joined, unmatched[["compound_id", "problem", "wells", "plates"]]
 
 
-def _cores(ids):
-    """Compound of each Broad sample; missing for any other identifier."""
+def _read_plate_map(folder: Path, name: str, barcode_table: PathLike) -> pd.DataFrame:
+    paths = [path for path in (folder / name, folder / f"{name}.txt") if path.is_file()]
+    if not paths:
+        raise InputError(barcode_table, f"names plate map {name!r}, which is not in {folder}")
+    table = _read_text(paths[0], ["well_position", "broad_sample"], separator="\t")
+    sample = table["broad_sample"]
+    solvent = table["solvent"] if "solvent" in table else pd.Series("", index=table.index)
+    wells = pd.DataFrame({"well": table["well_position"]})
+    wells["compound_id"] = sample.where(sample != "", solvent)
+    wells["role"] = "treatment"
+    wells.loc[(sample == "") | (sample == "DMSO"), "role"] = "negative_control"
+    return _check_wells(wells, paths[0], ["well"])
+
+
+def _check_wells(wells: pd.DataFrame, path: PathLike, keys: Sequence[str]) -> pd.DataFrame:
+    """Normalise well names, mark empty wells, and let each well hold one compound."""
+    names = wells["well"].map(well_name)
+    if names.isna().any():
+        row = names.isna().argmax()
+        raise InputError(f"{path}, line {row + 2}", f"{wells['well'].iloc[row]!r} is not a well")
+    wells = wells.assign(well=names)
+    empty = wells["compound_id"] == ""
+    wells.loc[empty, ["compound_id", "role"]] = [None, "empty"]
+    # The same line twice, or with another concentration in the 15th digit, is harmless.
+    wells = wells.drop_duplicates([*keys, "compound_id", "role"])
+    repeated = wells.index[wells.duplicated(keys)]
+    if len(repeated):
+        raise InputError(
+            f"{path}, line {repeated[0] + 2}",
+            f"well {wells['well'][repeated[0]]} has a second compound or role",
+            "keep one line for each well",
+        )
+    return wells
+
+
+def _sort_wells(wells: pd.DataFrame) -> pd.DataFrame:
+    return wells[WELLS.names].sort_values(WELL, ignore_index=True)
+
+
+def _read_text(path: PathLike, columns: Sequence[str], separator: str = ",") -> pd.DataFrame:
+    """Read a table, every cell as stripped text, that has at least these columns."""
+    try:
+        if str(path).endswith(".parquet"):
+            table = pd.read_parquet(path).astype("str")
+        else:
+            table = pd.read_csv(
+                path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig"
+            )
+    except (ValueError, OSError) as error:
+        # The message of pandas names the line.
+        raise InputError(path, f"cannot be read: {error}") from error
+    absent = [name for name in columns if name not in table]
+    if absent:
+        raise InputError(
+            path,
+            f"has no column {absent[0]!r}; its columns are {', '.join(table.columns)}",
+            separator_hint(list(table.columns)),
+        )
+    # A line with fewer cells than the header leaves the rest missing.
+    return table.fillna("").apply(lambda column: column.str.strip())
+
+
+def _extract_cores(ids: pd.Series) -> pd.Series:
+    """Extract the compound of each Broad sample; missing for any other identifier."""
     return ids.astype("str").str.extract(f"^{BROAD_SAMPLE.pattern}$", expand=False)

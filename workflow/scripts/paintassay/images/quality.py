@@ -1,15 +1,17 @@
-"""Quality of images: what is measured on each plane, and which are marked as doubtful.
+"""Measure the quality of each plane, and mark the doubtful ones.
 
 The measures of blur and of saturation are the two by which Bray et al. (GigaScience 2017,
 doi:10.1093/gigascience/giw014) marked the sites of their screen.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from scipy.fft import fft, rfft
 
+from paintassay.core.keys import VIEW, WELL
 from paintassay.images.tables import LOST_VIEWS
 from paintassay.images.wells import plate_format, well_names
 
@@ -37,7 +39,7 @@ LIMITS = {
 }
 
 
-def measure_plane(pixels, maximum):
+def measure_plane(pixels: np.ndarray, maximum: int) -> dict[str, float]:
     """Measure the quality of one channel of one view, on the raw pixels.
 
     Parameters
@@ -68,19 +70,10 @@ def measure_plane(pixels, maximum):
     }
 
 
-def _percentiles(cumulative, shares):
-    """Percentiles of whole numbers from their cumulative histogram."""
-    ranks = np.asarray(shares) * (cumulative[-1] - 1)
-    below = np.floor(ranks).astype(np.int64)
-    low = np.searchsorted(cumulative, below, side="right")
-    high = np.searchsorted(cumulative, np.ceil(ranks), side="right")
-    return (low + (high - low) * (ranks - below)).tolist()
+def focus_slope(pixels: np.ndarray, mean: float) -> float:
+    """Compute the slope of the power spectrum, log power against log radius; lower is blurrier.
 
-
-def focus_slope(pixels, mean):
-    """Slope of the power spectrum, log power against log radius; lower is blurrier.
-
-    CellProfiler's ``PowerLogLogSlope`` (module MeasureImageQuality) to seven digits, so that
+    It is CellProfiler's ``PowerLogLogSlope`` (module MeasureImageQuality) to seven digits, so that
     values compare with published ones: power is summed, not averaged, over rings of whole
     numbers of periods per image, from one period up to an eighth of the shorter side.
 
@@ -113,35 +106,7 @@ def focus_slope(pixels, mean):
     return float(x @ y / (x @ x))
 
 
-@lru_cache(maxsize=8)
-def _rings(height, width):
-    """Rows and columns of the half spectrum that the rings use, and the ring of each value.
-
-    CellProfiler numbers rings by the distance to the nearest corner of the array. A negative
-    frequency -k, stored at index n - k, is thereby k - 1 steps from a corner: kept as it is.
-    """
-    radii = np.arange(2, min(height, width) // 8)
-    if not len(radii):
-        return np.arange(0), 0, (np.arange(0), np.arange(0)), radii.astype(np.float64)
-    reach = len(radii) + 2
-    down = np.arange(height)
-    down = np.minimum(down, height - 1 - down)
-    rows = np.flatnonzero(down < reach)
-    across = np.arange(reach + 1)
-
-    def ring(vertical, horizontal):
-        number = np.floor(np.hypot(vertical[:, None], horizontal[None, :])).astype(np.int64) - 1
-        # One bin more takes what lies outside.
-        return np.where((number >= 0) & (number < len(radii)), number, len(radii))
-
-    first = ring(down[rows], across)
-    # The other half of the spectrum holds the conjugates: (i, j) stands again at (-i, -j).
-    second = ring(down[-rows % height], across - 1)
-    second[:, 0] = len(radii)
-    return rows, reach + 1, (first.ravel(), second.ravel()), np.log(radii)
-
-
-def flag(quality, limits=LIMITS):
+def flag(quality: pd.DataFrame, limits: Mapping[str, float] = LIMITS) -> pd.DataFrame:
     """Mark doubtful planes. Nothing is left out: flags are data for whoever uses the images.
 
     ``blank``: contrast below ``blank_contrast``. ``saturated``: share of saturated pixels above
@@ -164,7 +129,7 @@ def flag(quality, limits=LIMITS):
     """
     blank = quality["contrast"] < limits["blank_contrast"]
 
-    def robust_z(measure):
+    def robust_z(measure: str) -> pd.Series:
         groups = quality[measure].mask(blank).groupby([quality["plate"], quality["channel"]])
         median = groups.transform("median")
         deviation = (quality[measure] - median).abs().mask(blank)
@@ -190,8 +155,8 @@ def flag(quality, limits=LIMITS):
     return quality.assign(flags=pd.Series(flags, index=quality.index, dtype="str"))
 
 
-def summarise_plate(quality):
-    """Means over the sites of each well, for heat maps and reports.
+def summarise_plate(quality: pd.DataFrame) -> pd.DataFrame:
+    """Average over the sites of each well, for heat maps and reports.
 
     Parameters
     ----------
@@ -205,15 +170,15 @@ def summarise_plate(quality):
         `MEASURES`; ``flagged``, the share of sites with a flag.
     """
     flagged = quality.assign(flagged=quality["flags"] != "")
-    groups = flagged.groupby(["plate", "well", "channel"])
+    groups = flagged.groupby([*WELL, "channel"])
     return groups.agg(
         sites=("site", "size"),
         **{name: (name, "mean") for name in (*MEASURES, "flagged")},
     ).reset_index()
 
 
-def missing(index, views, channels):
-    """What a complete screen would have and this one has not.
+def missing(index: pd.DataFrame, views: pd.DataFrame, channels: Collection[str]) -> pd.DataFrame:
+    """List what a complete screen would have and this one lacks.
 
     A plate is complete with all wells of its format (the smallest standard plate that has its
     wells), in each well all sites seen anywhere on the plate, at each site all channels.
@@ -234,34 +199,73 @@ def missing(index, views, channels):
         ``no image of this well``, ``no image of this site``, ``no image of this channel``, or,
         where all channels are there, ``not in the shards``.
     """
-    found = index[["plate", "well", "site", "channel"]].drop_duplicates()
-    found = found[found["channel"].isin(channels)]
-    sites = found[["plate", "well", "site"]].drop_duplicates()
-    wells = sites[["plate", "well"]].drop_duplicates()
-    full_wells = pd.concat(
+    planes = index[[*VIEW, "channel"]].drop_duplicates()
+    planes = planes[planes["channel"].isin(channels)]
+    sites = planes[VIEW].drop_duplicates()
+    wells = sites[WELL].drop_duplicates()
+    all_wells = pd.concat(
         [
             pd.DataFrame({"plate": plate, "well": well_names(*plate_format(of_plate))})
             for plate, of_plate in wells.groupby("plate")["well"]
         ]
         or [wells]
     )
-    full_sites = wells.merge(sites[["plate", "site"]].drop_duplicates(), on="plate")
-    full = sites.merge(pd.DataFrame({"channel": list(channels)}), how="cross")
-    lost_channels = _absent(full, found)
-    complete = _absent(sites, lost_channels)
-    parts = {
-        "no image of this well": _absent(full_wells, wells),
-        "no image of this site": _absent(full_sites, sites),
-        "no image of this channel": lost_channels,
-        "not in the shards": _absent(complete, views),
+    all_sites = wells.merge(sites[["plate", "site"]].drop_duplicates(), on="plate")
+    all_planes = sites.merge(pd.DataFrame({"channel": list(channels)}), how="cross")
+    missing_planes = _rows_not_in(all_planes, planes)
+    complete = _rows_not_in(sites, missing_planes)
+    rows_of_problem = {
+        "no image of this well": _rows_not_in(all_wells, wells),
+        "no image of this site": _rows_not_in(all_sites, sites),
+        "no image of this channel": missing_planes,
+        "not in the shards": _rows_not_in(complete, views),
     }
-    table = pd.concat([part.assign(problem=problem) for problem, part in parts.items()])
-    table = table.sort_values(["plate", "well", "site", "channel"], ignore_index=True)
+    table = pd.concat([rows.assign(problem=problem) for problem, rows in rows_of_problem.items()])
+    table = table.sort_values([*VIEW, "channel"], ignore_index=True)
     return table.reindex(columns=LOST_VIEWS.names).astype({"site": "Int64"})
 
 
-def _absent(wanted, present):
-    """Rows of `wanted` that are not in `present`, compared by the columns of `wanted`."""
-    keys = present[list(wanted.columns)].drop_duplicates()
-    merged = wanted.merge(keys, how="left", indicator="found")
-    return merged.loc[merged["found"] == "left_only", list(wanted.columns)]
+def _percentiles(cumulative: np.ndarray, shares: Sequence[float]) -> list[float]:
+    """Compute percentiles of whole numbers from their cumulative histogram."""
+    ranks = np.asarray(shares) * (cumulative[-1] - 1)
+    below = np.floor(ranks).astype(np.int64)
+    low = np.searchsorted(cumulative, below, side="right")
+    high = np.searchsorted(cumulative, np.ceil(ranks), side="right")
+    return (low + (high - low) * (ranks - below)).tolist()
+
+
+@lru_cache(maxsize=8)
+def _rings(
+    height: int, width: int
+) -> tuple[np.ndarray, int, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Find the rows and columns of the half spectrum in the rings, and the ring of each value.
+
+    CellProfiler numbers rings by the distance to the nearest corner of the array. A negative
+    frequency -k, stored at index n - k, is thereby k - 1 steps from a corner: kept as it is.
+    """
+    radii = np.arange(2, min(height, width) // 8)
+    if not len(radii):
+        return np.arange(0), 0, (np.arange(0), np.arange(0)), radii.astype(np.float64)
+    reach = len(radii) + 2
+    down = np.arange(height)
+    down = np.minimum(down, height - 1 - down)
+    rows = np.flatnonzero(down < reach)
+    across = np.arange(reach + 1)
+
+    def ring(vertical: np.ndarray, horizontal: np.ndarray) -> np.ndarray:
+        number = np.floor(np.hypot(vertical[:, None], horizontal[None, :])).astype(np.int64) - 1
+        # One bin more takes what lies outside.
+        return np.where((number >= 0) & (number < len(radii)), number, len(radii))
+
+    first = ring(down[rows], across)
+    # The other half of the spectrum holds the conjugates: (i, j) stands again at (-i, -j).
+    second = ring(down[-rows % height], across - 1)
+    second[:, 0] = len(radii)
+    return rows, reach + 1, (first.ravel(), second.ravel()), np.log(radii)
+
+
+def _rows_not_in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Take the rows that are not in `others`, compared by the columns of `rows`."""
+    keys = others[list(rows.columns)].drop_duplicates()
+    merged = rows.merge(keys, how="left", indicator="origin")
+    return merged.loc[merged["origin"] == "left_only", list(rows.columns)]

@@ -1,4 +1,4 @@
-"""Shards: the views of a plate in one uncompressed .npy file, and proof that it is whole."""
+"""Write the views of a plate to a shard, one uncompressed .npy file, and verify it."""
 
 import hashlib
 import io
@@ -7,6 +7,7 @@ import math
 import os
 import re
 import threading
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from paintassay.core.errors import InputError
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
+from paintassay.core.keys import VIEW
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ HEADER = re.compile(
 LONGEST_HEADER = 256
 
 
-def shard_header(shape):
+def shard_header(shape: Sequence[int]) -> bytes:
     """Make the .npy (format 1.0) header of a shard.
 
     numpy pads it so that its length does not depend on the number of views: views can be cut
@@ -53,7 +55,7 @@ def shard_header(shape):
     return file.getvalue()
 
 
-def read_shape(path):
+def read_shape(path: PathLike) -> tuple[int, ...]:
     """Read the shape of a shard and check its header and length, but no pixels.
 
     Parameters
@@ -76,16 +78,16 @@ def read_shape(path):
             length = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
         raise InputError(path, "the shard is missing", "convert its plate again") from error
-    found = HEADER.match(start)
-    shape = tuple(map(int, found.groups())) if found else ()
-    # Compared as a whole, so that no byte of it goes unchecked.
-    if found is None or found.group() != shard_header(shape):
+    match = HEADER.match(start)
+    shape = tuple(map(int, match.groups())) if match else ()
+    # All of the header is compared, so that no byte of it goes unchecked.
+    if match is None or match.group() != shard_header(shape):
         raise InputError(
             path,
             "is not a shard: no .npy header of a uint8 array (views, channels, height, width)",
             "convert its plate again",
         )
-    expected = found.end() + math.prod(shape)
+    expected = match.end() + math.prod(shape)
     if length != expected:
         raise InputError(
             path,
@@ -98,14 +100,14 @@ def read_shape(path):
 class ShardWriter:
     """Writes views to a file, from any thread and in any order; made by `new_shard`."""
 
-    def __init__(self, file, shape):
+    def __init__(self, file: io.FileIO, shape: Sequence[int]) -> None:
         self._file = file
         self._shape = tuple(shape)
         self._offset = len(shard_header(shape))
-        self._written = set()
+        self._written: set[int] = set()
         self._lock = threading.Lock()
 
-    def __call__(self, row, view):
+    def __call__(self, row: int, view: np.ndarray) -> str:
         """Write one view.
 
         Parameters
@@ -140,11 +142,11 @@ class ShardWriter:
         _write_all(self._file, pixels, self._offset + int(row) * len(pixels))
         return hashlib.sha256(pixels).hexdigest()
 
-    def truncate(self, views):
+    def truncate(self, views: int) -> None:
         """Keep only the first `views` rows (int); they are those that were written."""
         self._shape = (views, *self._shape[1:])
 
-    def _finish(self):
+    def _finish(self) -> None:
         if self._written != set(range(self._shape[0])):
             raise ValueError(
                 f"{self._file.name}: rows 0 to {self._shape[0] - 1} are planned,"
@@ -153,19 +155,8 @@ class ShardWriter:
         _write_all(self._file, memoryview(shard_header(self._shape)), 0)
 
 
-def _write_all(file, data, offset):
-    """Write at an offset; positional, so that threads share no file position."""
-    while data:
-        try:
-            # A map would turn a full disk into a signal that kills the process.
-            written = os.pwrite(file.fileno(), data, offset)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, file.name) from error
-        data, offset = data[written:], offset + written
-
-
 @contextmanager
-def new_shard(path, shape):
+def new_shard(path: PathLike, shape: Sequence[int]) -> Iterator[ShardWriter]:
     """Write a shard that appears under its name only when it is complete.
 
     Memory is that of the views being written. The same views give the same bytes, those of
@@ -197,7 +188,9 @@ def new_shard(path, shape):
             write._finish()
 
 
-def verify_shard(path, rows, digests, threads=1):
+def verify_shard(
+    path: PathLike, rows: Iterable[int], digests: Iterable[str], threads: int = 1
+) -> list[int]:
     """Read views and compare them with their checksums.
 
     Memory is one view a thread.
@@ -229,7 +222,7 @@ def verify_shard(path, rows, digests, threads=1):
     size, start = math.prod(shape[1:]), len(shard_header(shape))
     with Path(path).open("rb", buffering=0) as file, ThreadPoolExecutor(threads) as pool:
 
-        def is_whole(row_and_digest):
+        def is_intact(row_and_digest: tuple[int, str]) -> bool:
             row, digest = row_and_digest
             try:
                 pixels = os.pread(file.fileno(), size, start + row * size)
@@ -237,12 +230,12 @@ def verify_shard(path, rows, digests, threads=1):
                 return False
             return hashlib.sha256(pixels).hexdigest() == digest
 
-        whole = list(pool.map(is_whole, zip(rows, digests, strict=True)))
-    return [row for row, good in zip(rows, whole, strict=True) if not good]
+        intact = list(pool.map(is_intact, zip(rows, digests, strict=True)))
+    return [row for row, is_good in zip(rows, intact, strict=True) if not is_good]
 
 
-def check_frames(paths, index):
-    """Make sure that the views of all plates have one size, or no network could take them together.
+def check_frames(paths: Iterable[PathLike], index: pd.DataFrame) -> None:
+    """Make sure that the views of all plates have one size, so that a model can take them all.
 
     Parameters
     ----------
@@ -257,7 +250,7 @@ def check_frames(paths, index):
         Two plates differ; it names an image of each.
     """
     shapes = {path: read_shape(path) for path in paths}
-    # A plate without a complete view has an empty shard, and that no size.
+    # A plate without a complete view has an empty shard, which has no size of views.
     frames = {path: frame for path, (views, _, *frame) in shapes.items() if views}
     for first, other in zip(frames, list(frames)[1:], strict=False):
         if frames[other] == frames[first]:
@@ -275,13 +268,13 @@ def check_frames(paths, index):
         )
 
 
-def channel_names(columns):
-    """Names of the channels in a manifest with these columns, in the order of the shards."""
+def channel_names(columns: Iterable[str]) -> list[str]:
+    """List the channels of a manifest with these columns, in the order of the shards."""
     prefix = "clip_level_"
     return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
 
 
-def verify_manifest(manifest, folder, threads=1):
+def verify_manifest(manifest: pd.DataFrame, folder: PathLike, threads: int = 1) -> pd.DataFrame:
     """Verify every view of a manifest.
 
     Parameters
@@ -302,11 +295,11 @@ def verify_manifest(manifest, folder, threads=1):
     problems = pd.Series(None, index=manifest.index, dtype="str")
     channels = channel_names(manifest.columns)
     for shard, views in manifest.groupby("shard", sort=True):
-        path = Path(folder) / shard
+        path = Path(folder) / str(shard)
         try:
-            found = read_shape(path)[1]
-            if found != len(channels):
-                raise InputError(path, f"has {found} channels instead of {len(channels)}")
+            count = read_shape(path)[1]
+            if count != len(channels):
+                raise InputError(path, f"has {count} channels instead of {len(channels)}")
             bad = verify_shard(path, views["row"], views["sha256"], threads)
         except InputError as error:
             problems[views.index] = error.problem
@@ -316,6 +309,16 @@ def verify_manifest(manifest, folder, threads=1):
             problem = "the pixels cannot be read or do not fit the checksum"
             problems[views.index[views["row"].isin(bad)]] = problem
             log.info("%s: %d views verified, %d bad", shard, len(views), len(bad))
-    columns = ["plate", "well", "site", "shard", "row"]
-    table = manifest.loc[problems.notna(), columns]
+    table = manifest.loc[problems.notna(), [*VIEW, "shard", "row"]]
     return table.assign(problem=problems.dropna()).reset_index(drop=True)
+
+
+def _write_all(file: io.FileIO, data: memoryview, offset: int) -> None:
+    """Write at an offset; positional, so that threads share no file position."""
+    while data:
+        try:
+            # A map would turn a full disk into a signal that kills the process.
+            written = os.pwrite(file.fileno(), data, offset)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, file.name) from error
+        data, offset = data[written:], offset + written

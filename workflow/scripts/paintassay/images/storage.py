@@ -1,4 +1,4 @@
-"""Bytes from where images lie: files, members of zip archives, and both on remote storage.
+"""Read bytes from where images lie: files, members of zip archives, and both on remote storage.
 
 A place is a path, or a URL that fsspec can open (s3://, https://). Archives are read where they
 lie: their directory once, then each member as one range of bytes, so that many threads can read
@@ -10,20 +10,29 @@ import struct
 import threading
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import fsspec
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
+from paintassay.core.sizes import WorkSize
 
 LARGEST_FILE = 512 * 2**20  # bytes; a plane of the largest cameras is a tenth of this
 CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE")
 # Signature, seven fields that the directory repeats, lengths of the name and the extra field.
 LOCAL_HEADER = struct.Struct("<4s22sHH")
 # The extra field of a member's own header may be longer than the directory's; rarely by more.
-EXTRA_BYTES = 256
+EXTRA_BYTES: WorkSize = 256
 FETCH_AGAIN = "fetch the archive again and compare its size and checksum with the source"
+
+# Reads a place, or a member of an archive there; a table has NaN where there is no member.
+ReadPlace = Callable[[PathLike, str | float | None], bytes]
+# Reads the bytes from start to end.
+ReadRange = Callable[[int, int], bytes]
 
 
 class UnreachableError(InputError):
@@ -33,7 +42,7 @@ class UnreachableError(InputError):
     """
 
 
-def read_bytes(place, member=None):
+def read_bytes(place: PathLike, member: str | float | None = None) -> bytes:
     """Read a file, or one member of a zip archive.
 
     Parameters
@@ -61,7 +70,7 @@ def read_bytes(place, member=None):
 
 
 @contextmanager
-def opened_archives():
+def opened_archives() -> Iterator[ReadPlace]:
     """Keep archives open as long as they are needed.
 
     Yields
@@ -70,19 +79,19 @@ def opened_archives():
         `read(place, member=None)`, as `read_bytes`, from any number of threads. Each archive's
         directory is read once.
     """
-    archives, lock = {}, threading.Lock()
+    archives: dict[PathLike, tuple[dict[str, zipfile.ZipInfo], ReadRange]] = {}
+    lock = threading.Lock()
     with ExitStack() as stack:
 
-        def read(place, member=None):
-            # A table has NaN where there is no member.
+        def read(place: PathLike, member: str | float | None = None) -> bytes:
             if not isinstance(member, str):
-                with _opened(place) as (size, read_range):
+                with _open_ranges(place) as (size, read_range):
                     _check_size(place, size)
                     return read_range(0, size)
             with lock:
                 if place not in archives:
-                    members = {info.filename: info for info in _directory(place)}
-                    _, read_range = stack.enter_context(_opened(place))
+                    members = {info.filename: info for info in _read_directory(place)}
+                    _, read_range = stack.enter_context(_open_ranges(place))
                     archives[place] = members, read_range
             members, read_range = archives[place]
             where = f"{place}, member {member}"
@@ -93,19 +102,19 @@ def opened_archives():
         yield read
 
 
-def member_names(place):
-    """Names of the files inside a zip archive, in its order; a name may occur twice.
+def member_names(place: PathLike) -> list[str]:
+    """List the files inside a zip archive, in its order; a name may occur twice.
 
     Raises
     ------
     InputError
         The archive is missing or damaged.
     """
-    return [info.filename for info in _directory(place) if not info.is_dir()]
+    return [info.filename for info in _read_directory(place) if not info.is_dir()]
 
 
-def list_folder(place):
-    """What lies in a folder, not below it.
+def list_folder(place: PathLike) -> tuple[list[str], list[str]]:
+    """List what lies in a folder, not below it.
 
     Parameters
     ----------
@@ -122,12 +131,12 @@ def list_folder(place):
         There is no such folder.
     """
     system, path = _file_system(place)
-    with _errors(place):
+    with _translate_errors(place):
         # On s3 a file listed as a folder is itself.
         if not system.isdir(path):
             raise FileNotFoundError(path)
         entries = system.ls(path, detail=True)
-    names = {"file": [], "directory": []}
+    names: dict[str, list[str]] = {"file": [], "directory": []}
     for entry in entries:
         name = entry["name"].rstrip("/").rsplit("/", 1)[-1]
         # Some stores list a folder among its own content.
@@ -136,45 +145,44 @@ def list_folder(place):
     return sorted(names["file"]), sorted(names["directory"])
 
 
-def is_folder(place):
-    """Whether a place is a folder."""
+def is_folder(place: PathLike) -> bool:
+    """Tell whether a place is a folder."""
     system, path = _file_system(place)
-    with _errors(place):
+    with _translate_errors(place):
         return system.isdir(path)
 
 
 @contextmanager
-def opened_file(place):
+def opened_file(place: PathLike) -> Iterator[BinaryIO]:
     """Open a file for reading as a binary file object; errors become those of `read_bytes`."""
     system, path = _file_system(place)
-    with _errors(place), system.open(path, "rb") as file:
+    with _translate_errors(place), system.open(path, "rb") as file:
         yield file
 
 
-def join_place(folder, name):
-    """Path or URL of what is called `name` in a folder; an absolute name stays as it is."""
+def join_place(folder: PathLike, name: str) -> str:
+    """Make the path or URL of `name` in a folder; an absolute name stays as it is."""
     if "://" in name or name.startswith("/"):
         return name
     return f"{str(folder).rstrip('/')}/{name}"
 
 
-def _file_system(place):
-    """File system (of fsspec) for a place, and the path within it."""
-    place = str(place)
-    options = {}
-    if place.startswith(("s3://", "s3a://")):
+def _file_system(place: PathLike) -> tuple[Any, str]:
+    """Find the file system (of fsspec) of a place, and the path within it."""
+    options: dict[str, Any] = {}
+    if str(place).startswith(("s3://", "s3a://")):
         options = {
             "anon": not any(os.environ.get(name) for name in CREDENTIALS),
             "endpoint_url": os.environ.get("AWS_ENDPOINT_URL"),
             "use_listings_cache": False,
             "config_kwargs": {"connect_timeout": 20, "read_timeout": 60},
         }
-    with _errors(place):
-        return fsspec.core.url_to_fs(place, **options)
+    with _translate_errors(place):
+        return fsspec.core.url_to_fs(str(place), **options)
 
 
 @contextmanager
-def _errors(place):
+def _translate_errors(place: PathLike) -> Iterator[None]:
     """Turn whatever a file system raises into an error that names the place."""
     try:
         yield
@@ -193,13 +201,13 @@ def _errors(place):
 
 
 @contextmanager
-def _opened(place):
-    """A file's size, and a function with which any thread reads the bytes from start to end."""
+def _open_ranges(place: PathLike) -> Iterator[tuple[int, ReadRange]]:
+    """Give a file's size, and a function with which any thread reads a range of its bytes."""
     remote = "://" in str(place)
     with ExitStack() as stack:
         if remote:
             system, path = _file_system(place)
-        with _errors(place):
+        with _translate_errors(place):
             if remote:
                 size = system.info(path)["size"]
             else:
@@ -207,8 +215,8 @@ def _opened(place):
                 file = stack.enter_context(Path(place).open("rb"))
                 size = os.fstat(file.fileno()).st_size
 
-        def read_range(start, end):
-            with _errors(place):
+        def read_range(start: int, end: int) -> bytes:
+            with _translate_errors(place):
                 if remote:
                     return system.cat_file(path, start=start, end=end)
                 return os.pread(file.fileno(), end - start, start)
@@ -216,18 +224,18 @@ def _opened(place):
         yield size, read_range
 
 
-def _directory(place):
-    """The directory of a zip archive: a ZipInfo for each entry, in order."""
+def _read_directory(place: PathLike) -> list[zipfile.ZipInfo]:
+    """Read the directory of a zip archive, in its order."""
     with opened_file(place) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 return archive.infolist()
-        # What zipfile raises on a damaged directory, beside its own error.
+        # On a damaged directory, zipfile also raises errors that are not its own.
         except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
             raise InputError(place, f"is no complete zip archive ({error})", FETCH_AGAIN) from error
 
 
-def _read_member(where, info, read_range):
+def _read_member(where: str, info: zipfile.ZipInfo, read_range: ReadRange) -> bytes:
     """Read and check one member; what zipfile would do, but in one read and without a lock."""
     if info.flag_bits & 1:
         raise InputError(where, "is encrypted", "pack the archive anew, without a password")
@@ -260,6 +268,6 @@ def _read_member(where, info, read_range):
     return content
 
 
-def _check_size(where, size):
+def _check_size(where: PathLike, size: int) -> None:
     if size > LARGEST_FILE:
         raise InputError(where, f"has {size} bytes; no image is larger than {LARGEST_FILE}")

@@ -1,4 +1,6 @@
-"""Tables of plates, wells, views and their quality."""
+"""Describe the tables of plates, wells, views and their quality."""
+
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -74,8 +76,8 @@ QUALITY = table_schema(
 )
 
 
-def views_schema(channels):
-    """Schema of the manifest of views, for these channels.
+def views_schema(channels: Iterable[str]) -> pa.Schema:
+    """Make the schema of the manifest of views, for these channels.
 
     Parameters
     ----------
@@ -85,7 +87,7 @@ def views_schema(channels):
     Returns
     -------
     pyarrow.Schema
-        One row a view: where it lies, what it is, its thresholds and its checksum.
+        One row a view: where it lies, what it is, its clip levels and its checksum.
     """
     return table_schema(
         "Every view in the shards.",

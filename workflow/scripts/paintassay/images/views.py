@@ -1,37 +1,43 @@
-"""Reading views out of shards: one at a time, in batches, by well, and as crops around cells."""
+"""Read views from shards: one at a time, in batches, by well, and as crops around cells."""
 
 import math
 import mmap
 import operator
 import resource
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
+from paintassay.core.keys import VIEW
 from paintassay.core.tables import read_parquet
 from paintassay.images.shards import channel_names, read_shape, shard_header
 from paintassay.images.tables import views_schema
 
-COLUMNS = ["plate", "well", "site", "shard", "row"]
+COLUMNS = [*VIEW, "shard", "row"]
 
 
 class Views:
     """The views of a manifest, in its order; the pixels stay in the shards.
 
-    Serves as a PyTorch data set as it stands: it has a length and indices, can be pickled to
-    the workers of a DataLoader, and gives a whole batch at once. Shards are mapped on first
-    use, in each process. Of several hundred, those unused for longest are let go before the
-    process runs out of open files.
+    It serves as a PyTorch data set: it has a length and indices, can be pickled to the workers of
+    a DataLoader, and gives a batch at once. Shards are mapped on first use, in each process. If
+    there are several hundred, those unused for longest are closed before the process runs out of
+    open files.
 
     Parameters
     ----------
     manifest : pandas.DataFrame, str or Path
-        Table of `images.tables.views_schema`, whole or any part of it in any order, or its
-        Parquet file. More columns do no harm. The names of the channels are those of its
-        threshold columns.
+        Table of `images.tables.views_schema` or any rows of it in any order, or its Parquet
+        file. More columns do no harm. The names of the channels come from the columns of clip
+        levels.
     folder : str or Path
         Where the shards are.
     channels : list of str, optional
@@ -53,16 +59,21 @@ class Views:
         damaged, or its shape does not fit the manifest or the first shard.
     """
 
-    def __init__(self, manifest, folder, channels=None):
-        if isinstance(manifest, (str, Path)):
-            where = manifest
-            table = read_parquet(where, views_schema([]), COLUMNS).to_pandas()
-            names = pq.read_schema(where).names
+    def __init__(
+        self,
+        manifest: pd.DataFrame | PathLike,
+        folder: PathLike,
+        channels: Sequence[str] | None = None,
+    ) -> None:
+        if isinstance(manifest, pd.DataFrame):
+            where, table, columns = "manifest", manifest, manifest.columns
         else:
-            where, names, table = "manifest", manifest.columns, manifest
+            where = str(manifest)
+            table = read_parquet(where, views_schema([]), COLUMNS).to_pandas()
+            columns = pq.read_schema(where).names
         if absent := [name for name in COLUMNS if name not in table]:
             raise InputError(where, f"has no column {', '.join(absent)}")
-        names = channel_names(names)
+        names = channel_names(columns)
         if table.empty:
             raise InputError(where, "has no views")
         if missing := [name for name in COLUMNS if table[name].isna().any()]:
@@ -79,13 +90,13 @@ class Views:
         self._check_shapes(names)
         stored = self._shapes[0][1:]
         picked = [names.index(name) for name in self.channels] or list(range(stored[0]))
-        # Neighbours are cut out as they lie; others have to be copied together.
+        # Neighbours are a part of the shard's array; others have to be copied.
         in_a_row = picked == list(range(picked[0], picked[-1] + 1))
         self._picked = slice(picked[0], picked[-1] + 1) if in_a_row else picked
         self.shape = (len(self.manifest), len(picked), *stored[1:])
-        self._start()
+        self._start_maps()
 
-    def _check_shapes(self, names):
+    def _check_shapes(self, names: Sequence[str]) -> None:
         rows = self.manifest.groupby(self._shard_of)["row"].agg(["min", "max"])
         first = self._shapes[0]
         for path, shape, low, high in zip(
@@ -105,25 +116,25 @@ class Views:
                     "read plates of different shape separately",
                 )
 
-    def _start(self):
+    def _start_maps(self) -> None:
         largest = max(math.prod(shape) for shape in self._shapes)
-        self._opened = lru_cache(_maps_allowed(largest))(_map_shard)
+        self._cached_map = lru_cache(_maps_allowed(largest))(_map_shard)
 
-    def _map(self, shard):
-        return self._opened(self._paths[shard], self._shapes[shard])
+    def _open_map(self, shard: int) -> tuple[mmap.mmap, np.ndarray]:
+        return self._cached_map(self._paths[shard], self._shapes[shard])
 
-    def __getstate__(self):
-        return {name: value for name, value in self.__dict__.items() if name != "_opened"}
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_cached_map"}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._start()
+        self._start_maps()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index):
-        """One view.
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Give one view.
 
         Parameters
         ----------
@@ -132,15 +143,17 @@ class Views:
         Returns
         -------
         numpy.ndarray, uint8, (channels, height, width)
-            Read-only and not a copy (unless the channels asked for are no neighbours): the
-            pixels are read from the disk when they are touched, and the shard stays mapped as
-            long as the view is held.
+            Read-only and not a copy (unless the channels are no neighbours in the shard): the
+            pixels are read from the disk when they are used, and the shard stays mapped as long
+            as the view is held.
         """
         row = self._row_of[index]
-        return self._map(self._shard_of[index])[1][row, self._picked]
+        return self._open_map(self._shard_of[index])[1][row, self._picked]
 
-    def batch(self, indices, out=None):
-        """Gather several views, which the disk is asked for all at once.
+    def batch(
+        self, indices: Sequence[int] | np.ndarray, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Gather several views, all of which are requested from the disk at once.
 
         Parameters
         ----------
@@ -160,56 +173,32 @@ class Views:
             `out` has another dtype or shape.
         """
         # Refuses masks and fractions, which would pick other views than were meant.
-        indices = [operator.index(index) for index in indices]
-        shape = (len(indices), *self.shape[1:])
+        positions = [operator.index(index) for index in indices]
+        shape = (len(positions), *self.shape[1:])
         if out is None:
             out = np.empty(shape, np.uint8)
         elif out.dtype != np.uint8 or out.shape != shape:
             raise ValueError(f"out is {out.dtype} {out.shape} instead of uint8 {shape}")
-        for index in indices:
-            self._fetch(index)
-        for place, index in zip(out, indices, strict=True):
-            view = self._map(self._shard_of[index])[1][self._row_of[index]]
-            place[...] = view[self._picked]
+        for position in positions:
+            self._prefetch(position)
+        for copy, position in zip(out, positions, strict=True):
+            view = self._open_map(self._shard_of[position])[1][self._row_of[position]]
+            copy[...] = view[self._picked]
         return out
 
-    # PyTorch's DataLoader asks for a whole batch under this name.
+    # PyTorch's DataLoader asks for a batch under this name.
     __getitems__ = batch
 
-    def _fetch(self, index):
-        """Ask for a view's pages together; the kernel reads a mapped file by small pieces."""
+    def _prefetch(self, index: int) -> None:
+        """Ask for all of a view's pages; the kernel alone reads a mapped file by small pieces."""
         shard, row = self._shard_of[index], self._row_of[index]
         size = math.prod(self._shapes[shard][1:])
         start = len(shard_header(self._shapes[shard])) + int(row) * size
         page_start = start - start % mmap.PAGESIZE
-        self._map(shard)[0].madvise(mmap.MADV_WILLNEED, page_start, start + size - page_start)
+        self._open_map(shard)[0].madvise(mmap.MADV_WILLNEED, page_start, start + size - page_start)
 
 
-def _map_shard(path, shape):
-    """Map a shard into memory: (mmap, its pixels as a read-only array of `shape`)."""
-    # Beyond the end of a file a map gives no error but a signal that kills the process.
-    if read_shape(path) != shape:
-        raise InputError(path, "has changed since the reader was made")
-    with path.open("rb") as file:
-        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    offset = len(shard_header(shape))
-    return memory, np.frombuffer(memory, np.uint8, offset=offset).reshape(shape)
-
-
-def _maps_allowed(largest):
-    """How many shards of up to `largest` bytes one reader maps at a time.
-
-    A map holds an open file. A quarter of what a process may open leaves room for a reader each
-    of training, validation and test views, and for everything else.
-    """
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
-    space = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if space != resource.RLIM_INFINITY:
-        allowed = min(allowed, space // 4 // max(largest, 1))
-    return max(allowed, 1)
-
-
-def groups_by_well(manifest):
+def groups_by_well(manifest: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     """Find the views of each well.
 
     Parameters
@@ -229,19 +218,20 @@ def groups_by_well(manifest):
     # One number a well; groupby takes several times longer on the 150,000 wells of a full screen.
     well_of = plates[order] * len(well_names) + wells[order]
     numbers, firsts = np.unique(well_of, return_index=True)
-    plate_names, well_names = list(plate_names), list(well_names)
     return {
         (plate_names[number // len(well_names)], well_names[number % len(well_names)]): group
-        # Of no views, split makes one empty group.
+        # Without views, split still makes one empty group.
         for number, group in zip(numbers, np.split(order, firsts[1:]), strict=False)
     }
 
 
-def windows(view, centres, size=96):
+def windows(
+    view: np.ndarray, centres: npt.ArrayLike, size: int = 96
+) -> tuple[np.ndarray, np.ndarray]:
     """Crop squares around cells.
 
-    A square that would reach over the border is left out and not padded: a made-up margin is
-    something a network can learn from, and tells where in the view a cell was.
+    A square that would reach over the border is left out and not padded: a model can learn from a
+    made-up margin, which tells where in the view a cell was.
 
     Parameters
     ----------
@@ -261,11 +251,63 @@ def windows(view, centres, size=96):
         Whose squares lie within the view; missing (NaN) centres have none.
     """
     centres = np.asarray(centres, dtype=np.float64).reshape(-1, 2)
-    corners = np.floor(centres + 0.5) - size // 2
     channels, height, width = view.shape
-    # A comparison with NaN is false.
-    kept = ((corners >= 0) & (corners <= [width - size, height - size])).all(axis=1)
+    corners, kept = window_corners(centres, size, height, width)
     crops = np.empty((int(kept.sum()), channels, size, size), view.dtype)
     for crop, (left, top) in zip(crops, corners[kept].astype(np.int64), strict=True):
-        crop[...] = view[:, top : top + size, left : left + size]
+        crop[...] = window(view, left, top, size)
     return crops, kept
+
+
+def window_corners(
+    centres: np.ndarray, size: int, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the corners of squares around cells, and which squares lie within a view.
+
+    Parameters
+    ----------
+    centres : numpy.ndarray of float64, (cells, 2)
+    size : int
+        As for `windows`, as are the centres.
+    height, width : int
+        Size of the view in pixels.
+
+    Returns
+    -------
+    corners : numpy.ndarray of float64, (cells, 2)
+        x (column) and y (row) of the top left pixel: whole numbers, or NaN.
+    within : numpy.ndarray of bool, (cells,)
+    """
+    corners = np.floor(centres + 0.5) - size // 2
+    # A comparison with NaN is false.
+    within = np.all((corners >= 0) & (corners <= [width - size, height - size]), axis=1)
+    return corners, within
+
+
+def window(view: np.ndarray, left: int, top: int, size: int) -> np.ndarray:
+    """Cut a square out of a view (channels, height, width), without a copy."""
+    return view[:, top : top + size, left : left + size]
+
+
+def _map_shard(path: Path, shape: tuple[int, ...]) -> tuple[mmap.mmap, np.ndarray]:
+    """Map a shard into memory: (mmap, its pixels as a read-only array of `shape`)."""
+    # Beyond the end of a file a map gives no error but a signal that kills the process.
+    if read_shape(path) != shape:
+        raise InputError(path, "has changed since the reader was made")
+    with path.open("rb") as file:
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    offset = len(shard_header(shape))
+    return memory, np.frombuffer(memory, np.uint8, offset=offset).reshape(shape)
+
+
+def _maps_allowed(largest: int) -> int:
+    """Say how many shards of up to `largest` bytes one reader maps at a time.
+
+    A map holds an open file. A quarter of what a process may open leaves room for a reader each
+    of training, validation and test views, and for everything else.
+    """
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
+    space = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if space != resource.RLIM_INFINITY:
+        allowed = min(allowed, space // 4 // max(largest, 1))
+    return max(allowed, 1)

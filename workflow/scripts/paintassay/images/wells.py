@@ -1,6 +1,7 @@
-"""Names of wells, their places on a plate, and the formats of plates."""
+"""Name wells, and find their places on a plate and the format of the plate."""
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 
@@ -9,9 +10,11 @@ from paintassay.core.errors import InputError
 # Rows A..Z, AA..AF and 48 columns are a plate of 1536 wells, the largest in use.
 LETTERS_AND_NUMBER = re.compile(r"([A-Z]|A[A-F])0*([1-9]\d?)", re.IGNORECASE)
 ROW_AND_COLUMN = re.compile(r"r0*([1-9]\d?)c0*([1-9]\d?)", re.IGNORECASE)
+# Rows and columns of the standard plates.
+PLATE_FORMATS = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 
 
-def well_name(text):
+def well_name(text: str) -> str | None:
     """Write a well as letters and two digits: A1, a01, A001 and r01c01 are all A01.
 
     Parameters
@@ -35,16 +38,12 @@ def well_name(text):
     return f"{letters}{column:02d}" if row <= 32 and column <= 48 else None
 
 
-# Wells of the standard plates: rows, columns.
-PLATE_FORMATS = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
-
-
-def well_positions(wells):
-    """Row and column of wells, from 0: A01 is (0, 0), AF48 is (31, 47).
+def well_positions(wells: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Find the row and column of wells, from 0: A01 is (0, 0), AF48 is (31, 47).
 
     Parameters
     ----------
-    wells : iterable of str
+    wells : collection of str
 
     Returns
     -------
@@ -65,12 +64,12 @@ def well_positions(wells):
     return np.divmod(np.array([places[well] for well in wells], np.int64), width)
 
 
-def plate_format(wells):
-    """Rows and columns of the smallest standard plate that has all these wells.
+def plate_format(wells: Collection[str]) -> tuple[int, int]:
+    """Find the rows and columns of the smallest standard plate that has all these wells.
 
     Parameters
     ----------
-    wells : sequence of str
+    wells : collection of str
         Such as A01; at least one.
 
     Returns
@@ -91,7 +90,7 @@ def plate_format(wells):
     )
 
 
-def well_names(height, width):
-    """Names of all wells of a plate, row by row: A01, A02, ..."""
+def well_names(height: int, width: int) -> list[str]:
+    """Name all wells of a plate, row by row: A01, A02, ..."""
     letters = [("A" if row >= 26 else "") + chr(ord("A") + row % 26) for row in range(height)]
     return [f"{letter}{column:02d}" for letter in letters for column in range(1, width + 1)]

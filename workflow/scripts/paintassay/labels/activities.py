@@ -1,15 +1,18 @@
-"""Labels from ChEMBL activities: pChEMBL values (part one) and activity comments (part two).
+"""Make labels of ChEMBL activities: of kind pchembl from values, of kind comment from comments.
 
 Hofmarcher et al. 2019, Methods, "Data Set".
 """
 
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 from paintassay.core.tables import joined, sorted_by
 
 log = logging.getLogger(__name__)
@@ -26,8 +29,13 @@ STANDARD_TYPES = {
     ],
 }  # fmt: skip
 
+# Steps that narrow the activities down, each with a name and how many activities it leaves.
+Funnel = list[dict[str, str | int]]
 
-def library_activities(matches, activities, exclude_potential_duplicates):
+
+def library_activities(
+    matches: pa.Table, activities: pa.Table, exclude_potential_duplicates: bool
+) -> pa.Table:
     """Join activities to the library's compounds.
 
     Parameters
@@ -49,11 +57,13 @@ def library_activities(matches, activities, exclude_potential_duplicates):
         activities = activities.filter(pc.invert(activities["potential_duplicate"]))
     pairs = matches.select(["inchikey", "molecule_chembl_id"])
     # Only narrow columns go through the join; descriptions are not needed for labels.
-    joined = activities.join(pairs, "molecule_chembl_id", join_type="inner")
-    return sorted_by(joined, "activity_id", "inchikey")
+    rows = activities.join(pairs, "molecule_chembl_id", join_type="inner")
+    return sorted_by(rows, "activity_id", "inchikey")
 
 
-def average_pchembl(activities, standard_types, pchembl_range):
+def average_pchembl(
+    activities: pa.Table, standard_types: str | Sequence[str], pchembl_range: Sequence[float]
+) -> tuple[pa.Table, Funnel]:
     """Average the pChEMBL values of each compound in each assay.
 
     Parameters
@@ -82,16 +92,16 @@ def average_pchembl(activities, standard_types, pchembl_range):
         with_value, pc.is_in(activities["standard_type"], value_set=pa.array(types, pa.string()))
     )
     in_range = pc.and_(pc.greater_equal(value, low), pc.less_equal(value, high))
-    inside = pc.and_(of_type, pc.fill_null(in_range, False))
-    funnel = [
+    averaged = pc.and_(of_type, pc.fill_null(in_range, False))
+    funnel: Funnel = [
         {"step": "of library compounds", "activities": len(activities)},
-        {"step": "with a pChEMBL value", "activities": _count(with_value)},
-        {"step": f"of type {', '.join(types)}", "activities": _count(of_type)},
-        {"step": f"pChEMBL value from {low:g} to {high:g}", "activities": _count(inside)},
+        {"step": "with a pChEMBL value", "activities": _count_true(with_value)},
+        {"step": f"of type {', '.join(types)}", "activities": _count_true(of_type)},
+        {"step": f"pChEMBL value from {low:g} to {high:g}", "activities": _count_true(averaged)},
     ]
     _log_funnel(funnel)
-    grouped = _by_cell(
-        activities.filter(inside), [("pchembl_value", "mean"), ("activity_id", "list")]
+    grouped = _aggregate_cells(
+        activities.filter(averaged), [("pchembl_value", "mean"), ("activity_id", "list")]
     )
     means = pa.table(
         {
@@ -104,7 +114,7 @@ def average_pchembl(activities, standard_types, pchembl_range):
     return means, funnel
 
 
-def binarise_pchembl(means, thresholds):
+def binarise_pchembl(means: pa.Table, thresholds: Iterable[float]) -> pa.Table:
     """Label each mean at each threshold: active from the threshold on, else inactive.
 
     Parameters
@@ -130,7 +140,7 @@ def binarise_pchembl(means, thresholds):
     return pa.concat_tables(tables)
 
 
-def read_comment_table(path):
+def read_comment_table(path: PathLike) -> dict[str, int]:
     """Read what activity comments mean.
 
     Parameters
@@ -149,11 +159,11 @@ def read_comment_table(path):
         A column is missing, a label is neither word, or two lines contradict each other.
     """
     try:
-        text = pa.csv.ConvertOptions(column_types={"comment": pa.string(), "label": pa.string()})
-        lines = pa.csv.read_csv(path, convert_options=text).to_pylist()
+        as_text = pa.csv.ConvertOptions(column_types={"comment": pa.string(), "label": pa.string()})
+        lines = pa.csv.read_csv(path, convert_options=as_text).to_pylist()
     except pa.ArrowInvalid as error:
         raise InputError(path, f"cannot be read: {error}") from error
-    meaning = {}
+    meaning: dict[str, int] = {}
     for number, line in enumerate(lines, start=2):
         where = f"{path}, line {number}"
         if "comment" not in line or "label" not in line:
@@ -167,12 +177,14 @@ def read_comment_table(path):
     return meaning
 
 
-def normalise_comment(comment):
+def normalise_comment(comment: str) -> str:
     """Strip a comment, fold its case and collapse its blanks: releases differ in all three."""
     return " ".join(comment.casefold().split())
 
 
-def vote_comments(activities, meaning):
+def vote_comments(
+    activities: pa.Table, meaning: Mapping[str, int]
+) -> tuple[pa.Table, pd.DataFrame, pa.Table, Funnel]:
     """Settle each compound in each assay by the majority of its activity comments.
 
     Parameters
@@ -193,15 +205,15 @@ def vote_comments(activities, meaning):
     funnel : list of dict
         step and activities, from all rows to those that voted.
     """
-    written = pc.unique(activities["activity_comment"].drop_null())
-    normalised = [normalise_comment(comment) for comment in written.to_pylist()]
-    index = pc.index_in(activities["activity_comment"], value_set=written)
-    vote = pa.array([meaning.get(comment) for comment in normalised], pa.int8()).take(index)
+    spellings = pc.unique(activities["activity_comment"].drop_null())
+    comments = [normalise_comment(spelling) for spelling in spellings.to_pylist()]
+    index = pc.index_in(activities["activity_comment"], value_set=spellings)
+    vote = pa.array([meaning.get(comment) for comment in comments], pa.int8()).take(index)
     voted = pc.is_valid(vote)
-    funnel = [
+    funnel: Funnel = [
         {"step": "of library compounds", "activities": len(activities)},
-        {"step": "with a comment", "activities": _count(pc.is_valid(index))},
-        {"step": "with a comment that the table lists", "activities": _count(voted)},
+        {"step": "with a comment", "activities": _count_true(pc.is_valid(index))},
+        {"step": "with a comment that the table lists", "activities": _count_true(voted)},
     ]
     _log_funnel(funnel)
     votes = pa.table(
@@ -211,7 +223,9 @@ def vote_comments(activities, meaning):
             "inactive": pc.equal(vote, INACTIVE).cast(pa.int64()),
         }
     ).filter(voted)
-    cells = _by_cell(votes, [("active", "sum"), ("inactive", "sum"), ("activity_id", "list")])
+    cells = _aggregate_cells(
+        votes, [("active", "sum"), ("inactive", "sum"), ("activity_id", "list")]
+    )
     cells = pa.table(
         {
             **{name: cells[name] for name in CELL},
@@ -224,20 +238,23 @@ def vote_comments(activities, meaning):
     tied = pc.equal(cells["label"], 0)
     ties = cells.filter(tied).rename_columns({"active_votes": "votes"}).to_pandas()
     ties["activity_ids"] = joined(ties["activity_ids"])
-    unknown = _unknown_comments(activities, written, normalised, meaning)
+    unknown = _count_unknown_comments(activities, spellings, comments, meaning)
     return cells.filter(pc.invert(tied)), ties, unknown, funnel
 
 
-def _unknown_comments(activities, written, normalised, meaning):
-    names = pa.array(normalised, pa.string())
-    known = pa.array([name in meaning for name in normalised], pa.bool_())
+def _count_unknown_comments(
+    activities: pa.Table, spellings: pa.Array, comments: Sequence[str], meaning: Mapping[str, int]
+) -> pa.Table:
+    """Count comments that the table does not list; `comments` are the `spellings` normalised."""
+    names = pa.array(comments, pa.string())
+    known = pa.array([comment in meaning for comment in comments], pa.bool_())
     # A stereoisomer may share an activity with another compound; it is counted once.
-    once = activities.group_by("activity_id", use_threads=False).aggregate(
+    distinct = activities.group_by("activity_id", use_threads=False).aggregate(
         [("activity_comment", "first")]
     )
-    index = pc.index_in(once["activity_comment_first"], value_set=written)
+    index = pc.index_in(distinct["activity_comment_first"], value_set=spellings)
     rows = pa.table(
-        {"comment": names.take(index), "example": written.take(index), "known": known.take(index)}
+        {"comment": names.take(index), "example": spellings.take(index), "known": known.take(index)}
     ).filter(pc.invert(known.take(index)))
     counted = rows.group_by("comment", use_threads=False).aggregate(
         [("example", "min"), ("example", "count")]
@@ -253,16 +270,16 @@ def _unknown_comments(activities, written, normalised, meaning):
     return table.take(order)
 
 
-def _by_cell(table, aggregations):
+def _aggregate_cells(table: pa.Table, aggregations: Sequence[tuple[str, str]]) -> pa.Table:
     """Aggregate by compound and assay; one thread, so that order and sums are repeatable."""
     grouped = table.group_by(CELL, use_threads=False).aggregate(aggregations)
     return sorted_by(grouped, *CELL)
 
 
-def _log_funnel(funnel):
+def _log_funnel(funnel: Funnel) -> None:
     for step in funnel:
         log.info("%d activities %s", step["activities"], step["step"])
 
 
-def _count(mask):
+def _count_true(mask: pa.ChunkedArray) -> int:
     return pc.sum(mask).as_py() or 0

@@ -1,7 +1,9 @@
-"""Figure S4: data points of each assay."""
+"""Draw Figure S4: data points of each assay."""
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from paintassay.drawing.style import STYLE
@@ -11,8 +13,8 @@ COLOURS = {"pchembl": "#E69F00", "comment": "#0072B2"}
 NAMES = {"pchembl": "pChEMBL threshold", "comment": "activity comment"}
 
 
-def draw_data_points(assays, min_actives, min_inactives):
-    """Data points per column of the label matrix (the paper's Figure S4), and their classes.
+def draw_data_points(assays: pd.DataFrame, min_actives: int, min_inactives: int) -> Figure:
+    """Draw the data points of each task (the paper's Figure S4), and their classes.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""The label matrix: both parts side by side, filtered, with a name on every row and column."""
+"""Build the label matrix: labels of both kinds, filtered, with a name on every row and column."""
+
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -8,14 +10,16 @@ import scipy.io
 import scipy.sparse
 
 from paintassay.core.errors import InputError
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
 from paintassay.core.tables import joined
 
 KINDS = ["pchembl", "comment"]
 
 
-def combine_parts(pchembl_labels, comment_labels):
-    """Put part one and part two side by side as columns with names.
+def concatenate_labels(
+    pchembl_labels: pd.DataFrame, comment_labels: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Concatenate the labels of both kinds, and name their tasks.
 
     Parameters
     ----------
@@ -25,97 +29,87 @@ def combine_parts(pchembl_labels, comment_labels):
     Returns
     -------
     labels : pandas.DataFrame
-        inchikey, column (categorical, in the order of `columns`), label (+1, -1); a row a label.
-    columns : pandas.DataFrame
-        column, assay_chembl_id, kind, threshold; by kind, threshold and number of the assay.
+        inchikey, task (categorical, in the order of `tasks`), label (+1, -1); a row a label.
+    tasks : pandas.DataFrame
+        task, assay_chembl_id, kind, threshold; by kind, threshold and number of the assay.
     """
-    parts = [
+    tables = [
         pchembl_labels.assign(kind="pchembl"),
         comment_labels.assign(kind="comment", threshold=np.nan),
     ]
     keys = ["kind", "threshold", "assay_chembl_id"]
-    cells = pd.concat([part[["inchikey", "label", *keys]] for part in parts], ignore_index=True)
-    columns = cells[keys].drop_duplicates()
-    columns = columns.assign(
-        task=[column_name(*key) for key in columns.itertuples(index=False)],
-        part=columns["kind"].map(KINDS.index),
+    labels = pd.concat([table[["inchikey", "label", *keys]] for table in tables], ignore_index=True)
+    tasks = labels[keys].drop_duplicates()
+    tasks = tasks.assign(
+        task=[task_name(*key) for key in tasks.itertuples(index=False)],
+        kind_number=tasks["kind"].map(KINDS.index),
         # Shorter numbers first, so that CHEMBL99 stands before CHEMBL100.
-        digits=columns["assay_chembl_id"].str.len(),
+        digits=tasks["assay_chembl_id"].str.len(),
     )
-    order = ["part", "threshold", "digits", "assay_chembl_id"]
-    columns = columns.sort_values(order, ignore_index=True)
-    columns = columns[["task", "assay_chembl_id", "kind", "threshold"]]
-    cells = cells.merge(columns, on=keys, how="left", validate="many_to_one")
-    cells["task"] = pd.Categorical(cells["task"], categories=columns["task"])
-    return cells[["inchikey", "task", "label"]], columns
+    order = ["kind_number", "threshold", "digits", "assay_chembl_id"]
+    tasks = tasks.sort_values(order, ignore_index=True)
+    tasks = tasks[["task", "assay_chembl_id", "kind", "threshold"]]
+    labels = labels.merge(tasks, on=keys, how="left", validate="many_to_one")
+    labels["task"] = pd.Categorical(labels["task"], categories=tasks["task"])
+    return labels[["inchikey", "task", "label"]], tasks
 
 
-def column_name(kind, threshold, assay_chembl_id):
-    """Name of a label column: ``CHEMBL123|pchembl>=5.5`` or ``CHEMBL123|comment``."""
-    what = f"pchembl>={threshold:g}" if kind == "pchembl" else kind
-    return f"{assay_chembl_id}|{what}"
+def task_name(kind: str, threshold: float, assay_chembl_id: str) -> str:
+    """Name a task: ``CHEMBL123|pchembl>=5.5`` or ``CHEMBL123|comment``."""
+    suffix = f"pchembl>={threshold:g}" if kind == "pchembl" else kind
+    return f"{assay_chembl_id}|{suffix}"
 
 
-def filter_labels(labels, min_actives, min_inactives, min_labels_per_compound=1):
-    """Keep columns with enough actives and inactives, and compounds with enough labels.
+def filter_labels(
+    labels: pd.DataFrame, min_actives: int, min_inactives: int, min_labels_per_compound: int = 1
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Keep tasks with enough actives and inactives, and compounds with enough labels.
 
-    Columns are counted over compounds: each compound has one label in a column. Dropping a
-    compound can take a column below its minimum, so the two steps repeat until both hold.
-    With a minimum of one label a compound this is the paper's filter.
+    The labels of a task are counted over compounds: each compound has one label in a task.
+    Dropping a compound can take a task below its minimum, so the two steps repeat until both
+    hold. With a minimum of one label a compound this is the paper's filter.
 
     Parameters
     ----------
     labels : pandas.DataFrame
-        As from `combine_parts`.
+        As from `concatenate_labels`.
     min_actives, min_inactives : int
-        Compounds a column needs.
+        Compounds a task needs.
     min_labels_per_compound : int
-        Labels a compound needs in the kept columns.
+        Labels a compound needs in the kept tasks.
 
     Returns
     -------
     kept : pandas.DataFrame
         The rows of `labels` that remain.
     dropped : pandas.DataFrame
-        column, actives, inactives (as counted when it was dropped), reason.
+        task, actives, inactives (as counted when it was dropped), reason.
     """
     if labels.duplicated(["inchikey", "task"]).any():
-        raise ValueError("a compound has two labels in one column")
+        raise ValueError("a compound has two labels in one task")
     kept, dropped = labels, []
     while True:
         counts = count_labels(kept)
-        few = (counts["actives"] < min_actives, counts["inactives"] < min_inactives)
-        short = counts[few[0] | few[1]]
+        too_few = (counts["actives"] < min_actives) | (counts["inactives"] < min_inactives)
+        small = counts[too_few]
         dropped.append(
-            short.assign(reason=_reasons(short, min_actives, min_inactives)).reset_index()
+            small.assign(reason=_drop_reasons(small, min_actives, min_inactives)).reset_index()
         )
-        kept = kept[~kept["task"].isin(short.index)]
-        per_compound = kept["inchikey"].map(kept["inchikey"].value_counts())
-        enough = per_compound >= min_labels_per_compound
+        kept = kept[~kept["task"].isin(small.index)]
+        labels_of_compound = kept["inchikey"].map(kept["inchikey"].value_counts())
+        enough = labels_of_compound >= min_labels_per_compound
         if enough.all():
             return kept, pd.concat(dropped, ignore_index=True)
         kept = kept[enough]
 
 
-def count_labels(labels):
-    """Active and inactive compounds of each column that has any: actives, inactives."""
+def count_labels(labels: pd.DataFrame) -> pd.DataFrame:
+    """Count the active and inactive compounds of each task that has any: actives, inactives."""
     signs = pd.DataFrame({"actives": labels["label"] > 0, "inactives": labels["label"] < 0})
     return signs.groupby(labels["task"], observed=True).sum()
 
 
-def _reasons(counts, min_actives, min_inactives):
-    reasons = []
-    for row in counts.itertuples():
-        few = []
-        if row.actives < min_actives:
-            few.append(f"{row.actives} of {min_actives} actives")
-        if row.inactives < min_inactives:
-            few.append(f"{row.inactives} of {min_inactives} inactives")
-        reasons.append("only " + " and ".join(few))
-    return pd.Series(reasons, index=counts.index, dtype="str")
-
-
-def describe_assays(activities, assay_chembl_ids):
+def describe_assays(activities: pa.Table, assay_chembl_ids: pd.Series) -> pd.DataFrame:
     """Take what activities say about their assays, a row an assay.
 
     Parameters
@@ -123,7 +117,7 @@ def describe_assays(activities, assay_chembl_ids):
     activities : pyarrow.Table
         Assay columns of `chembl.tables.ACTIVITIES`.
     assay_chembl_ids : pandas.Series of str
-        The assays wanted.
+        The assays to describe.
 
     Returns
     -------
@@ -131,18 +125,20 @@ def describe_assays(activities, assay_chembl_ids):
         The columns of `activities`, a row an assay.
     """
     ids = activities["assay_chembl_id"]
-    wanted = pa.array(assay_chembl_ids.unique())
-    first = pc.index_in(wanted, value_set=ids.combine_chunks())
-    return activities.take(first).to_pandas()
+    assays = pa.array(assay_chembl_ids.unique())
+    first_rows = pc.index_in(assays, value_set=ids.combine_chunks())
+    return activities.take(first_rows).to_pandas()
 
 
-def assemble(kept, columns, assays):
-    """Lay out the matrix: compounds by InChIKey, columns in their order.
+def build_matrix(
+    kept: pd.DataFrame, tasks: pd.DataFrame, assays: pd.DataFrame
+) -> tuple[scipy.sparse.csc_array, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Lay out the matrix: compounds by InChIKey, tasks in their order.
 
     Parameters
     ----------
-    kept, columns : pandas.DataFrame
-        As from `filter_labels` and `combine_parts`.
+    kept, tasks : pandas.DataFrame
+        As from `filter_labels` and `concatenate_labels`.
     assays : pandas.DataFrame
         One row an assay: assay_id, assay_chembl_id, assay_description, assay_type,
         target_chembl_id, target_name, target_organism.
@@ -150,7 +146,7 @@ def assemble(kept, columns, assays):
     Returns
     -------
     matrix : scipy.sparse.csc_array
-        Shape (compounds, columns), int8: +1 active, -1 inactive, nothing where missing.
+        Shape (compounds, tasks), int8: +1 active, -1 inactive, nothing where missing.
     rows : pandas.DataFrame
         As `labels.tables.MATRIX_COMPOUNDS`.
     table : pandas.DataFrame
@@ -160,7 +156,7 @@ def assemble(kept, columns, assays):
     """
     inchikeys = np.sort(kept["inchikey"].unique())
     counts = count_labels(kept).reset_index()
-    table = columns.merge(counts, on="task").merge(
+    table = tasks.merge(counts, on="task").merge(
         assays, on="assay_chembl_id", how="left", validate="many_to_one"
     )
     table = table.rename(columns={"assay_description": "description"})
@@ -179,8 +175,8 @@ def assemble(kept, columns, assays):
     return matrix, rows, table, labels
 
 
-def require_labels(kept, dropped):
-    """Refuse a label matrix without a column, and say how close the nearest one came."""
+def require_labels(kept: pd.DataFrame, dropped: pd.DataFrame) -> None:
+    """Refuse a label matrix without a task, and say how close the nearest one came."""
     if len(kept):
         return
     if dropped.empty:
@@ -189,28 +185,34 @@ def require_labels(kept, dropped):
             "no activity gives a label",
             "look at the matches: are these the compounds, and this the release, that you meant?",
         )
-    best = dropped.assign(least=dropped[["actives", "inactives"]].min(axis=1))
-    best = best.sort_values("least", ascending=False).iloc[0]
+    ranked = dropped.assign(least=dropped[["actives", "inactives"]].min(axis=1))
+    best = ranked.sort_values("least", ascending=False).iloc[0]
     raise InputError(
         "label matrix",
-        f"none of {len(dropped)} columns has enough labels; the best, {best['task']}, has "
+        f"none of {len(dropped)} tasks has enough labels; the best, {best['task']}, has "
         f"{best['actives']} actives and {best['inactives']} inactives",
         "lower labels.min_actives and labels.min_inactives, or bring more compounds",
     )
 
 
-def write_matrix_market(matrix, path):
+def write_matrix_market(matrix: scipy.sparse.csc_array, path: PathLike) -> None:
     """Write a sparse integer matrix as Matrix Market coordinates, atomically."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         scipy.io.mmwrite(file, matrix, field="integer", symmetry="general")
 
 
-def name_dropped_columns(dropped, columns):
-    """Give dropped columns their assay, kind and threshold (as `labels.tables.DROPPED_ASSAYS`)."""
-    return columns.merge(dropped.astype({"task": "str"}), on="task")
+def name_dropped_tasks(dropped: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
+    """Give dropped tasks their assay, kind and threshold (as `labels.tables.DROPPED_ASSAYS`)."""
+    return tasks.merge(dropped.astype({"task": "str"}), on="task")
 
 
-def explain_missing_compounds(compounds, matched, with_activity, with_label, kept):
+def explain_missing_compounds(
+    compounds: pd.DataFrame,
+    matched: Collection[str],
+    with_activity: Collection[str],
+    with_label: Collection[str],
+    kept: Collection[str],
+) -> pd.DataFrame:
     """Say for every compound outside the label matrix where it was lost.
 
     Parameters
@@ -218,7 +220,7 @@ def explain_missing_compounds(compounds, matched, with_activity, with_label, kep
     compounds : pandas.DataFrame
         inchikey and compound_ids, the whole library.
     matched, with_activity, with_label, kept : set of str
-        InChIKeys with a ChEMBL molecule, with an extracted activity, with a label in any column,
+        InChIKeys with a ChEMBL molecule, with an extracted activity, with a label in any task,
         and in the label matrix.
 
     Returns
@@ -233,14 +235,14 @@ def explain_missing_compounds(compounds, matched, with_activity, with_label, kep
         (with_label, "no activity gives a label"),
     ]
     reason = pd.Series("too few labels in the columns that were kept", index=lost.index)
-    for survivors, why in reversed(steps):
-        reason = reason.mask(~lost["inchikey"].isin(survivors), why)
+    for survivors, reason_of_step in reversed(steps):
+        reason = reason.mask(~lost["inchikey"].isin(survivors), reason_of_step)
     lost = lost[["inchikey"]].assign(compound_ids=joined(lost["compound_ids"]))
     return lost.assign(reason=reason)
 
 
-def find_conflicts(pchembl_labels, comment_labels):
-    """Find compounds and assays on which the two parts contradict each other.
+def find_conflicts(pchembl_labels: pd.DataFrame, comment_labels: pd.DataFrame) -> pd.DataFrame:
+    """Find compounds and assays on which the labels of the two kinds contradict each other.
 
     A contradiction is a compound that reaches a threshold but is called inactive, or that stays
     below the lowest threshold but is called active; one row each.
@@ -256,13 +258,25 @@ def find_conflicts(pchembl_labels, comment_labels):
         As `labels.tables.CONFLICTS`, sorted by compound and assay.
     """
     cell = ["inchikey", "assay_chembl_id"]
-    # Of the thresholds reached the highest; if none is, the lowest stands for all.
+    # The highest threshold that is reached counts; if none is, the lowest stands for all.
     active = pchembl_labels[pchembl_labels["label"] > 0]
     active = active.sort_values("threshold").drop_duplicates(cell, keep="last")
     lowest = pchembl_labels["threshold"].min()
     never = pchembl_labels[(pchembl_labels["label"] < 0) & (pchembl_labels["threshold"] == lowest)]
-    part_one = pd.concat([active, never]).rename(columns={"label": "pchembl_label"})
-    part_two = comment_labels.rename(columns={"label": "comment_label"})
-    both = part_one.merge(part_two, on=cell, validate="one_to_one", suffixes=("", "_comment"))
+    by_value = pd.concat([active, never]).rename(columns={"label": "pchembl_label"})
+    by_comment = comment_labels.rename(columns={"label": "comment_label"})
+    both = by_value.merge(by_comment, on=cell, validate="one_to_one", suffixes=("", "_comment"))
     both = both[both["pchembl_label"] != both["comment_label"]]
     return both.sort_values(cell, ignore_index=True)
+
+
+def _drop_reasons(counts: pd.DataFrame, min_actives: int, min_inactives: int) -> pd.Series:
+    reasons = []
+    for actives, inactives in zip(counts["actives"], counts["inactives"], strict=True):
+        shortages = []
+        if actives < min_actives:
+            shortages.append(f"{actives} of {min_actives} actives")
+        if inactives < min_inactives:
+            shortages.append(f"{inactives} of {min_inactives} inactives")
+        reasons.append("only " + " and ".join(shortages))
+    return pd.Series(reasons, index=counts.index, dtype="str")

@@ -1,6 +1,10 @@
-"""The account of the label matrix: what went in, what came out, what was lost and why."""
+"""Summarise the label matrix: what went in, what came out, what was lost and why."""
 
 import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
 
 from paintassay.core.versions import __version__
 from paintassay.labels.matrix import count_labels
@@ -8,8 +12,10 @@ from paintassay.labels.matrix import count_labels
 MOST_FREQUENT = 20
 
 
-def summarise_matrix(labels, assays, compounds):
-    """Size and sparsity of the label matrix, in all and by block of columns.
+def summarise_matrix(
+    labels: pd.DataFrame, assays: pd.DataFrame, compounds: pd.DataFrame
+) -> dict[str, Any]:
+    """Measure the size and sparsity of the label matrix, in all and by block of columns.
 
     Parameters
     ----------
@@ -25,29 +31,20 @@ def summarise_matrix(labels, assays, compounds):
     blocks = []
     for (kind, threshold), block in assays.groupby(["KIND", "THRESHOLD"], dropna=False, sort=False):
         of_block = labels[labels["task"].isin(block["TASK"])]
-        sizes = _sparsity(of_block, of_block["inchikey"].nunique(), len(block))
+        sizes = _measure_sparsity(of_block, of_block["inchikey"].nunique(), len(block))
         name = kind if kind == "comment" else f"{kind}>={threshold:g}"
         blocks.append({"block": name, **sizes})
-    return {**_sparsity(labels, len(compounds), len(assays)), "blocks": blocks}
+    return {**_measure_sparsity(labels, len(compounds), len(assays)), "blocks": blocks}
 
 
-def _sparsity(labels, compounds, columns):
-    actives, inactives = int((labels["label"] > 0).sum()), int((labels["label"] < 0).sum())
-    cells = compounds * columns
-    return {
-        "compounds": compounds,
-        "columns": columns,
-        "labels": actives + inactives,
-        "actives": actives,
-        "inactives": inactives,
-        "percent_active": round(100 * actives / cells, 4),
-        "percent_inactive": round(100 * inactives / cells, 4),
-        "percent_missing": round(100 * (cells - actives - inactives) / cells, 4),
-    }
-
-
-def build_funnel(library, matches, activities, labelled_compounds, matrix):
-    """Compounds from the library to the label matrix, step by step.
+def build_funnel(
+    library: Mapping[str, Any],
+    matches: pd.DataFrame,
+    activities: pd.DataFrame,
+    labelled_compounds: Collection[str],
+    matrix: Mapping[str, Any],
+) -> list[dict[str, str | int]]:
+    """Count compounds from the library to the label matrix, step by step.
 
     Parameters
     ----------
@@ -58,7 +55,7 @@ def build_funnel(library, matches, activities, labelled_compounds, matrix):
     activities : pandas.DataFrame
         Column molecule_chembl_id.
     labelled_compounds : set of str
-        InChIKeys with a label in any column, before the filter.
+        InChIKeys with a label in any task, before the filter.
     matrix : dict
         As from `summarise_matrix`.
 
@@ -84,28 +81,35 @@ def build_funnel(library, matches, activities, labelled_compounds, matrix):
     return [{"step": step, "count": int(count), "unit": unit} for step, count, unit in steps]
 
 
-def summarise_losses(dropped_assays, dropped_compounds, conflicts, ties, unknown):
+def summarise_losses(
+    dropped_assays: pd.DataFrame,
+    dropped_compounds: pd.DataFrame,
+    conflicts: pd.DataFrame,
+    ties: pd.DataFrame,
+    unknown: pd.DataFrame,
+) -> dict[str, Any]:
     """Count what did not make it into the label matrix, by reason.
 
     Parameters
     ----------
     dropped_assays, dropped_compounds, conflicts, ties, unknown : pandas.DataFrame
-        As the tables of these names in `tables`.
+        As DROPPED_ASSAYS, DROPPED_COMPOUNDS, CONFLICTS, COMMENT_TIES and UNKNOWN_COMMENTS of
+        `labels.tables`.
 
     Returns
     -------
     dict
     """
-    short = dropped_assays["reason"].str.replace(r"\d+ of (\d+)", r"fewer than \1", regex=True)
-    short = short.str.removeprefix("only ")
-    contradiction = conflicts["pchembl_label"].map(
+    reasons = dropped_assays["reason"].str.replace(r"\d+ of (\d+)", r"fewer than \1", regex=True)
+    reasons = reasons.str.removeprefix("only ")
+    contradictions = conflicts["pchembl_label"].map(
         {1: "active by pChEMBL value, inactive by comment",
          -1: "inactive by pChEMBL value, active by comment"}
     )  # fmt: skip
     return {
-        "dropped_columns": _by_reason(short),
-        "dropped_compounds": _by_reason(dropped_compounds["reason"]),
-        "conflicts": _by_reason(contradiction),
+        "dropped_columns": _count_reasons(reasons),
+        "dropped_compounds": _count_reasons(dropped_compounds["reason"]),
+        "conflicts": _count_reasons(contradictions),
         "tied_votes": len(ties),
         "unknown_comments": {
             "comments": len(unknown),
@@ -115,28 +119,27 @@ def summarise_losses(dropped_assays, dropped_compounds, conflicts, ties, unknown
     }
 
 
-def _by_reason(reasons):
-    return {reason: int(count) for reason, count in reasons.value_counts().sort_index().items()}
-
-
-def count_parts(pchembl_labels, comment_labels):
-    """Labels of both parts before the filter.
+def count_by_kind(
+    pchembl_labels: pd.DataFrame, comment_labels: pd.DataFrame
+) -> list[dict[str, str | int]]:
+    """Count the labels of each kind before the filter.
 
     Parameters
     ----------
     pchembl_labels, comment_labels : pandas.DataFrame
-        As the tables of these names.
+        As `labels.tables.PCHEMBL_LABELS` and `labels.tables.COMMENT_LABELS`.
 
     Returns
     -------
     list of dict
-        part, columns, actives, inactives; a row a threshold, and one for the comments.
+        part (kind and threshold), columns, actives, inactives; a row a threshold, and one for
+        the comments.
     """
     blocks = [
         (f"pchembl>={threshold:g}", labels)
         for threshold, labels in pchembl_labels.groupby("threshold")
     ]
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for name, labels in [*blocks, ("comment", comment_labels)]:
         counts = count_labels(labels.rename(columns={"assay_chembl_id": "task"}))
         totals = counts.sum()
@@ -151,13 +154,13 @@ def count_parts(pchembl_labels, comment_labels):
     return rows
 
 
-def render_summary(summary, figure):
-    """Write the account for people, as Markdown.
+def render_summary(summary: Mapping[str, Any], figure: str) -> str:
+    """Write the summary for people, as Markdown.
 
     Parameters
     ----------
     summary : dict
-        What the script `summarise_labels` collects, see there.
+        As the script `summarise_labels` makes it.
     figure : str
         File name of the figure, beside the page.
 
@@ -167,13 +170,13 @@ def render_summary(summary, figure):
     """
     matrix, losses, source = summary["matrix"], summary["losses"], summary["chembl"]
     unknown, library = losses["unknown_comments"], summary["library"]
-    parts = [
+    sections = [
         "# The label matrix",
         f"**{matrix['compounds']:,} compounds x {matrix['columns']:,} columns** with "
         f"{matrix['labels']:,} labels from {source['release']}: "
         f"{matrix['percent_active']:.2f} % active, {matrix['percent_inactive']:.2f} % inactive, "
         f"{matrix['percent_missing']:.2f} % missing.",
-        _table(
+        _markdown_table(
             ["columns", "number", "compounds", "active", "inactive", "missing"],
             [
                 [
@@ -191,75 +194,98 @@ def render_summary(summary, figure):
         "*Left: how many compounds have a label in a column. Right: its active and inactive "
         "compounds, with the minima of the filter.*",
         "## From the library to the matrix",
-        _table(
+        _markdown_table(
             ["step", "count", ""],
             [[step["step"], step["count"], step["unit"]] for step in summary["funnel"]],
         ),
         "### Problems in the library",
-        _table(
+        _markdown_table(
             ["problem", "outcome", "rows"],
-            [[each["problem"], each["outcome"], each["rows"]] for each in library["problems"]],
+            [[row["problem"], row["outcome"], row["rows"]] for row in library["problems"]],
         ),
         "Each row stands in `compounds/problems.csv`; InChIKeys that several rows share, in "
         "`compounds/duplicates.csv`.",
         "### Compounds left out",
-        _counts("reason", losses["dropped_compounds"]),
+        _count_table("reason", losses["dropped_compounds"]),
         "Each stands in `dropped_compounds.csv`.",
         "## From activities to labels",
         "### Part one: pChEMBL values",
-        _steps(summary["pchembl_funnel"]),
+        _funnel_table(summary["pchembl_funnel"]),
         "### Part two: activity comments",
-        _steps(summary["comment_funnel"]),
+        _funnel_table(summary["comment_funnel"]),
         f"{losses['tied_votes']:,} compounds and assays have as many active as inactive comments "
         "and get no label (`comment_ties.csv`).",
         f"{unknown['comments']:,} comments on {unknown['activities']:,} activities are not in the "
         "comment table and give no label (`unknown_comments.csv`). The most frequent:",
-        _table(
+        _markdown_table(
             ["comment", "activities"],
-            [[f"`{each['comment']}`", each["activities"]] for each in unknown["most_frequent"]],
+            [[f"`{row['comment']}`", row["activities"]] for row in unknown["most_frequent"]],
         ),
         "### Labels before the filter",
-        _table(
+        _markdown_table(
             ["columns", "number", "active", "inactive"],
             [
-                [part["part"], part["columns"], part["actives"], part["inactives"]]
-                for part in summary["parts"]
+                [row["part"], row["columns"], row["actives"], row["inactives"]]
+                for row in summary["parts"]
             ],
         ),
         "### Columns left out",
-        _counts("reason", losses["dropped_columns"]),
+        _count_table("reason", losses["dropped_columns"]),
         "Each stands in `dropped_assays.csv`.",
         "### Contradictions between the parts",
-        _counts("contradiction", losses["conflicts"]),
+        _count_table("contradiction", losses["conflicts"]),
         "Both labels stay, in columns of their own. Each stands in `conflicts.csv`.",
         "## Where it comes from",
-        _table(["", ""], _provenance_rows(summary)),
+        _markdown_table(["", ""], _provenance_rows(summary)),
         "## Configuration",
         "```json\n" + json.dumps(summary["config"], indent=2, ensure_ascii=False) + "\n```",
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
-def _table(header, rows):
+def _measure_sparsity(labels: pd.DataFrame, compounds: int, columns: int) -> dict[str, int | float]:
+    actives, inactives = int((labels["label"] > 0).sum()), int((labels["label"] < 0).sum())
+    cells = compounds * columns
+    return {
+        "compounds": compounds,
+        "columns": columns,
+        "labels": actives + inactives,
+        "actives": actives,
+        "inactives": inactives,
+        "percent_active": round(100 * actives / cells, 4),
+        "percent_inactive": round(100 * inactives / cells, 4),
+        "percent_missing": round(100 * (cells - actives - inactives) / cells, 4),
+    }
+
+
+def _count_reasons(reasons: pd.Series) -> dict[str, int]:
+    counts = reasons.value_counts().sort_index()
+    return {str(reason): int(count) for reason, count in counts.items()}
+
+
+def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     if not rows:
         return "None."
-    lines = [header, ["---" if index == 0 else "---:" for index in range(len(header))], *rows]
-    return "\n".join("| " + " | ".join(_cell(value) for value in line) + " |" for line in lines)
+    rule = ["---" if index == 0 else "---:" for index in range(len(header))]
+    lines = [header, rule, *rows]
+    return "\n".join("| " + " | ".join(map(_markdown_cell, line)) + " |" for line in lines)
 
 
-def _cell(value):
+def _markdown_cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value).replace("|", r"\|")
 
 
-def _counts(name, counts):
-    return _table([name, "number"], [[reason, number] for reason, number in counts.items()])
+def _count_table(name: str, counts: Mapping[str, int]) -> str:
+    return _markdown_table([name, "number"], list(counts.items()))
 
 
-def _steps(funnel):
-    return _table(["step", "activities"], [[each["step"], each["activities"]] for each in funnel])
+def _funnel_table(funnel: Iterable[Mapping[str, Any]]) -> str:
+    return _markdown_table(
+        ["step", "activities"], [[step["step"], step["activities"]] for step in funnel]
+    )
 
 
-def _provenance_rows(summary):
+def _provenance_rows(summary: Mapping[str, Any]) -> list[list[str]]:
     source, library = summary["chembl"], summary["library"]
     place = source["dump"] if source["source"] == "sqlite" else source["url"]
     rows = [
@@ -269,7 +295,7 @@ def _provenance_rows(summary):
         *[[f"SHA-256 of {name}", f"`{digest}`"] for name, digest in summary["checksums"].items()],
         ["paintassay", __version__],
     ]
-    software = {}
+    software: dict[str, str] = {}
     for stage in (library, source, summary):
         software |= stage["software"]
     return rows + [[name, version] for name, version in sorted(software.items())]

@@ -1,20 +1,28 @@
-"""Percentile bootstrap intervals of the AUC, for all tasks."""
+"""Compute percentile bootstrap intervals of the AUC, for all tasks."""
 
 import numpy as np
+import numpy.typing as npt
 
 from paintassay.metrics.measures import task_auc
 
 QUANTILES = 0.025, 0.975
-# Replicates are worked on in pieces of so many values, which fit into a processor's cache.
+# Resamples are drawn in pieces of so many values, which fit into a processor's cache. With pieces
+# of another size other samples are drawn.
 PIECE = 1 << 16
 
 
-def bootstrap_auc(labels, scores, replicates, seed, stratified=False):
+def bootstrap_auc(
+    labels: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    replicates: int,
+    seed: int,
+    stratified: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """95 % percentile bootstrap interval of each task's AUC (Efron and Tibshirani 1993, ch. 13).
 
-    In each replicate as many labelled samples as the task has are drawn with replacement. Those
-    without both classes have no AUC and are left out. Stratified, actives and inactives are
-    drawn apart, each as many as there are.
+    For each resample, as many labelled samples as the task has are drawn with replacement.
+    Resamples without both classes have no AUC and are left out. If stratified, actives and
+    inactives are drawn separately, as many of each as there are.
 
     Parameters
     ----------
@@ -23,17 +31,18 @@ def bootstrap_auc(labels, scores, replicates, seed, stratified=False):
     scores : array_like of float, (samples, tasks)
         Higher for active; only their order matters.
     replicates : int
+        Number of resamples.
     seed : int
-        What is drawn for a task depends on it and on the task's column alone, and with the same
-        labels is the same samples for every method.
+        The samples drawn for a task depend on it and on the task's column alone. With the same
+        labels they are the same for every method.
     stratified : bool
 
     Returns
     -------
     low, high : ndarrays of float64, (tasks,)
         2.5 % and 97.5 % quantile, interpolated linearly. NaN for a task with fewer than two
-        samples of a class: drawn again and again, one sample says nothing of its class. If an
-        AUC is 0 or 1, so are both ends.
+        samples of a class: one sample, drawn again and again, tells nothing about its class. If
+        an AUC is 0 or 1, both ends are, too.
 
     Raises
     ------
@@ -44,42 +53,54 @@ def bootstrap_auc(labels, scores, replicates, seed, stratified=False):
     task_auc(labels, scores)
     intervals = np.full((2, labels.shape[1]), np.nan)
     for task in range(labels.shape[1]):
-        high = scores[labels[:, task] > 0, task]
-        low = scores[labels[:, task] < 0, task]
-        if min(len(high), len(low)) > 1:
+        active_scores = scores[labels[:, task] > 0, task]
+        inactive_scores = scores[labels[:, task] < 0, task]
+        if min(len(active_scores), len(inactive_scores)) > 1:
             random = np.random.default_rng([seed, task])
-            areas = _replicate(high, low, replicates, random, stratified)
-            intervals[:, task] = np.nanquantile(areas, QUANTILES)
-    return tuple(intervals)
+            aucs = _resample_aucs(active_scores, inactive_scores, replicates, random, stratified)
+            intervals[:, task] = np.nanquantile(aucs, QUANTILES)
+    low, high = intervals
+    return low, high
 
 
-def _replicate(high, low, replicates, random, stratified):
-    """AUC of each replicate from the scores of the actives and of the inactives."""
-    # What is drawn must not depend on the scores, so samples stay in their order until then.
-    order = np.argsort(low)
-    left, right = (np.searchsorted(low[order], high, side) for side in ("left", "right"))
-    areas = []
-    actives, samples = len(high), len(high) + len(low)
+def _resample_aucs(
+    active_scores: np.ndarray,
+    inactive_scores: np.ndarray,
+    resamples: int,
+    random: np.random.Generator,
+    stratified: bool,
+) -> np.ndarray:
+    """AUC of each resample, from the scores of the actives and of the inactives."""
+    # The draws must not depend on the scores, so samples are put in order only after them.
+    order = np.argsort(inactive_scores)
+    sorted_inactives = inactive_scores[order]
+    left = np.searchsorted(sorted_inactives, active_scores, "left")
+    right = np.searchsorted(sorted_inactives, active_scores, "right")
+    aucs = []
+    actives, samples = len(active_scores), len(active_scores) + len(inactive_scores)
     piece = max(PIECE // samples, 1)
-    for start in range(0, replicates, piece):
-        count = min(piece, replicates - start)
+    for start in range(0, resamples, piece):
+        count = min(piece, resamples - start)
         if stratified:
             times = np.concatenate(
-                [_draw(actives, count, random), _draw(samples - actives, count, random)]
+                [
+                    _count_draws(actives, count, random),
+                    _count_draws(samples - actives, count, random),
+                ]
             )
         else:
-            times = _draw(samples, count, random)
+            times = _count_draws(samples, count, random)
         # Inactive samples drawn below the first, the second, ... of the sorted scores.
         below = np.zeros((samples - actives + 1, count), np.int64)
         np.cumsum(times[actives:][order], axis=0, out=below[1:])
         won = np.einsum("ij,ij->j", times[:actives], below[left] + below[right])
         pairs = 2 * times[:actives].sum(axis=0) * below[-1]
         with np.errstate(invalid="ignore"):
-            areas.append(won / pairs)
-    return np.concatenate(areas)
+            aucs.append(won / pairs)
+    return np.concatenate(aucs)
 
 
-def _draw(samples, count, random):
-    """How often each sample is drawn in each of `count` replicates: (samples, count)."""
-    drawn = random.integers(samples, size=(samples, count)) * count + np.arange(count)
-    return np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+def _count_draws(samples: int, count: int, random: np.random.Generator) -> np.ndarray:
+    """How often each sample is drawn for each of `count` resamples: (samples, count)."""
+    draws = random.integers(samples, size=(samples, count)) * count + np.arange(count)
+    return np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)

@@ -1,9 +1,12 @@
-"""Measures of how well scores tell active from inactive, for all tasks at once."""
+"""Measure how well scores tell active from inactive, for all tasks at once."""
+
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 
-def task_auc(labels, scores):
+def task_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> np.ndarray:
     """Area under the ROC curve of each task, from ranks (Mann and Whitney 1947).
 
     That is the share of pairs of an active and an inactive sample in which the active one has
@@ -14,8 +17,8 @@ def task_auc(labels, scores):
     labels : array_like, (samples, tasks)
         +1 active, -1 inactive, 0 missing.
     scores : array_like of float, (samples, tasks)
-        Higher for active; only their order matters. Infinite ones have their place; those
-        without a label are not looked at.
+        Higher for active; only their order matters. They may be infinite; those without a label
+        are not looked at.
 
     Returns
     -------
@@ -34,12 +37,14 @@ def task_auc(labels, scores):
     if not ((labels == 0) | (labels == 1) | (labels == -1)).all():
         raise ValueError("a label is none of +1, -1 and 0 (missing)")
     tasks = labels.shape[1]
-    # Most labels are missing, so only those present are sorted, of all tasks at once.
+    # Most labels are missing, so only those that are there are sorted, of all tasks at once.
     task, sample = np.nonzero(labels.T)
     score, active = scores[sample, task], labels[sample, task] > 0
     if np.isnan(score).any():
-        at = np.flatnonzero(np.isnan(score))[0]
-        raise ValueError(f"the score of sample {sample[at]} in task {task[at]} is NaN")
+        first_nan = np.flatnonzero(np.isnan(score))[0]
+        raise ValueError(
+            f"the score of sample {sample[first_nan]} in task {task[first_nan]} is NaN"
+        )
     order = np.lexsort((score, task))
     score, active = score[order], active[order]
     starts = np.ones(len(order), bool)
@@ -49,7 +54,7 @@ def task_auc(labels, scores):
     rank = ((first + last) / 2)[np.cumsum(starts) - 1]
     actives = np.bincount(task[active], minlength=tasks)
     labelled = np.bincount(task, minlength=tasks)
-    # Ranks run on from task to task: those of earlier tasks, and of actives alone, come off.
+    # Ranks run on from task to task: those of earlier tasks, and of actives alone, are subtracted.
     lowest = actives * (np.cumsum(labelled) - labelled) + actives * (actives - 1) / 2
     sums = np.bincount(task[active], weights=rank[active], minlength=tasks)
     pairs = actives * (labelled - actives)
@@ -57,7 +62,7 @@ def task_auc(labels, scores):
         return np.where(pairs > 0, (sums - lowest) / pairs, np.nan)
 
 
-def count_labels(labels):
+def count_labels(labels: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Number of active and of inactive samples of each task.
 
     Parameters
@@ -73,11 +78,11 @@ def count_labels(labels):
     return (labels > 0).sum(axis=0), (labels < 0).sum(axis=0)
 
 
-def average_precision(labels, scores):
+def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> np.ndarray:
     """Average precision of each task, as scikit-learn's ``average_precision_score``.
 
-    That is the mean over the actives of the precision at their score, all samples of equal score
-    being found at once; nothing is interpolated.
+    That is the mean over the actives of the precision at their score, where all samples of equal
+    score are taken at once; nothing is interpolated.
 
     Parameters
     ----------
@@ -97,14 +102,15 @@ def average_precision(labels, scores):
         As `task_auc`.
     """
     labels, scores, evaluable = _check(labels, scores)
-    ranked = _rank(labels, scores)
-    precision = ranked["found"] / ranked["taken"]
-    task, active = ranked["task"], ranked["active"]
-    sums = np.bincount(task[active], precision[active], labels.shape[1])
+    ranking = _rank(labels, scores)
+    precision = ranking.actives / ranking.samples
+    sums = np.bincount(ranking.task[ranking.active], precision[ranking.active], labels.shape[1])
     return np.where(evaluable, sums / np.maximum(count_labels(labels)[0], 1), np.nan)
 
 
-def f1_score(labels, scores, thresholds=0.5):
+def f1_score(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, thresholds: npt.ArrayLike = 0.5
+) -> np.ndarray:
     """F1 of each task: harmonic mean of precision and recall.
 
     Parameters
@@ -125,11 +131,15 @@ def f1_score(labels, scores, thresholds=0.5):
     ValueError
         As `task_auc`.
     """
-    right, wrong, actives, _, evaluable = _count_predicted(labels, scores, thresholds)
-    return np.where(evaluable, 2 * right / np.maximum(actives + right + wrong, 1), np.nan)
+    counts = _count_predicted(labels, scores, thresholds)
+    true, false = counts.true_positives, counts.false_positives
+    f1 = 2 * true / np.maximum(counts.actives + true + false, 1)
+    return np.where(counts.evaluable, f1, np.nan)
 
 
-def balanced_accuracy(labels, scores, thresholds=0.5):
+def balanced_accuracy(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, thresholds: npt.ArrayLike = 0.5
+) -> np.ndarray:
     """Mean of the shares of actives and of inactives that are predicted right, of each task.
 
     Parameters and errors are those of `f1_score`.
@@ -139,13 +149,13 @@ def balanced_accuracy(labels, scores, thresholds=0.5):
     ndarray of float64, (tasks,)
         NaN as in `f1_score`.
     """
-    right, wrong, actives, inactives, evaluable = _count_predicted(labels, scores, thresholds)
-    sensitivity = right / np.maximum(actives, 1)
-    specificity = 1 - wrong / np.maximum(inactives, 1)
-    return np.where(evaluable, (sensitivity + specificity) / 2, np.nan)
+    counts = _count_predicted(labels, scores, thresholds)
+    sensitivity = counts.true_positives / np.maximum(counts.actives, 1)
+    specificity = 1 - counts.false_positives / np.maximum(counts.inactives, 1)
+    return np.where(counts.evaluable, (sensitivity + specificity) / 2, np.nan)
 
 
-def best_thresholds(labels, scores):
+def best_thresholds(labels: npt.ArrayLike, scores: npt.ArrayLike) -> np.ndarray:
     """Threshold of each task with the highest F1, to be found on validation data.
 
     Parameters
@@ -157,8 +167,8 @@ def best_thresholds(labels, scores):
     Returns
     -------
     ndarray of float64, (tasks,)
-        For `f1_score`: the score of a sample, the highest of those that are equally good. NaN
-        for a task without both an active and an inactive sample.
+        For `f1_score`: the score of a sample; of equally good scores the highest. NaN for a task
+        without both an active and an inactive sample.
 
     Raises
     ------
@@ -166,23 +176,23 @@ def best_thresholds(labels, scores):
         As `task_auc`.
     """
     labels, scores, evaluable = _check(labels, scores)
-    ranked = _rank(labels, scores)
-    task = ranked["task"]
-    f1 = 2 * ranked["found"] / (count_labels(labels)[0][task] + ranked["taken"])
-    # Of each task the first in this order, in which the sort before left scores descending.
-    best = np.lexsort((-f1, task))
-    present, first = np.unique(task, return_index=True)
+    ranking = _rank(labels, scores)
+    f1 = 2 * ranking.actives / (count_labels(labels)[0][ranking.task] + ranking.samples)
+    # The best sample of each task comes first in this order, which keeps equal ones by falling
+    # score.
+    order = np.lexsort((-f1, ranking.task))
+    labelled_tasks, first = np.unique(ranking.task, return_index=True)
     thresholds = np.full(labels.shape[1], np.nan)
-    thresholds[present] = ranked["score"][best[first]]
+    thresholds[labelled_tasks] = ranking.score[order[first]]
     return np.where(evaluable, thresholds, np.nan)
 
 
-def enrichment_factor(labels, scores, fraction):
-    """How many times more often actives stand among the top scores than among all, of each task.
+def enrichment_factor(labels: npt.ArrayLike, scores: npt.ArrayLike, fraction: float) -> np.ndarray:
+    """How many times more frequent actives are among the top scores than among all, of each task.
 
     With n labelled samples, the top k = ceil(fraction * n) by score are taken, and the share of
-    actives among them is divided by that among the n. Where the k-th score is shared by more
-    samples than can be taken, the expectation over random choices among these counts.
+    actives among them is divided by that among the n. Where more samples share the k-th score
+    than can be taken, the result is the expectation over random choices among them.
 
     Parameters
     ----------
@@ -207,47 +217,71 @@ def enrichment_factor(labels, scores, fraction):
     actives, inactives = count_labels(labels)
     samples = actives + inactives
     # 7 % of 100 is 7 and not, as the product says, a little more.
-    wanted = np.ceil(np.round(fraction * samples, 9))
-    ranked = _rank(labels, scores)
-    task = ranked["task"]
-    # The first sample whose group of equal scores reaches the k-th place lies in the group there.
-    reached = np.flatnonzero(ranked["taken"] >= wanted[task])
-    present, first = np.unique(task[reached], return_index=True)
-    at = reached[first]
-    taken, found = ranked["taken_before"][at], ranked["found_before"][at]
-    share = (wanted[present] - taken) / (ranked["taken"][at] - taken)
+    top = np.ceil(np.round(fraction * samples, 9))
+    ranking = _rank(labels, scores)
+    # The first sample whose group of equal scores reaches the k-th rank is in the group there.
+    reaching = np.flatnonzero(ranking.samples >= top[ranking.task])
+    labelled_tasks, first = np.unique(ranking.task[reaching], return_index=True)
+    last = reaching[first]
+    samples_before, actives_before = ranking.samples_before[last], ranking.actives_before[last]
+    share = (top[labelled_tasks] - samples_before) / (ranking.samples[last] - samples_before)
     expected = np.full(labels.shape[1], np.nan)
-    expected[present] = found + share * (ranked["found"][at] - found)
+    expected[labelled_tasks] = actives_before + share * (ranking.actives[last] - actives_before)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(evaluable, expected / wanted * samples / actives, np.nan)
+        return np.where(evaluable, expected / top * samples / actives, np.nan)
 
 
-def _check(labels, scores):
+class _Counts(NamedTuple):
+    """Samples of each task, and whether both classes are among them."""
+
+    true_positives: np.ndarray
+    false_positives: np.ndarray
+    actives: np.ndarray
+    inactives: np.ndarray
+    evaluable: np.ndarray
+
+
+class _Ranking(NamedTuple):
+    """Labelled samples by task and falling score, with running counts of their task.
+
+    `samples`, and the `actives` among them, have at least the same score; those `_before` have a
+    higher one.
+    """
+
+    task: np.ndarray
+    score: np.ndarray
+    active: np.ndarray
+    samples: np.ndarray
+    actives: np.ndarray
+    samples_before: np.ndarray
+    actives_before: np.ndarray
+
+
+def _check(
+    labels: npt.ArrayLike, scores: npt.ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Both as arrays, and which tasks have both classes."""
     return np.asarray(labels), np.asarray(scores), np.isfinite(task_auc(labels, scores))
 
 
-def _count_predicted(labels, scores, thresholds):
-    """Actives and inactives predicted to be active, actives, inactives, evaluable; by task."""
+def _count_predicted(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> _Counts:
     labels, scores, evaluable = _check(labels, scores)
-    predicted = scores >= thresholds
-    right = (predicted & (labels > 0)).sum(axis=0)
-    wrong = (predicted & (labels < 0)).sum(axis=0)
-    return right, wrong, *count_labels(labels), evaluable & ~np.isnan(thresholds)
+    positive = np.greater_equal(scores, thresholds)
+    true_positives = (positive & (labels > 0)).sum(axis=0)
+    false_positives = (positive & (labels < 0)).sum(axis=0)
+    evaluable &= ~np.isnan(thresholds)
+    return _Counts(true_positives, false_positives, *count_labels(labels), evaluable)
 
 
-def _rank(labels, scores):
-    """Labelled samples by task and falling score, with running counts of their task.
-
-    `taken` and `found` are the samples, and the actives among them, with at least the same
-    score; `taken_before` and `found_before` are those with a higher one.
-    """
+def _rank(labels: np.ndarray, scores: np.ndarray) -> _Ranking:
     task, sample = np.nonzero(labels.T)
     order = np.lexsort((-scores[sample, task], task))
     task, sample = task[order], sample[order]
     score, active = scores[sample, task], labels[sample, task] > 0
-    # Samples and actives before each place, counted through all tasks.
-    before = np.arange(len(task) + 1)
+    # Samples and actives before each position, counted through all tasks.
+    samples_before = np.arange(len(task) + 1)
     actives_before = np.concatenate([[0], np.cumsum(active)])
     new_task = np.diff(task, prepend=-1) != 0
     new_score = new_task.copy()
@@ -256,15 +290,15 @@ def _rank(labels, scores):
     group = np.cumsum(new_score) - 1
     task_start = np.flatnonzero(new_task)[np.cumsum(new_task) - 1]
 
-    def since(places, counts):
-        return counts[places] - counts[task_start]
+    def count_in_task(counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        return counts[ends] - counts[task_start]
 
-    return {
-        "task": task,
-        "score": score,
-        "active": active,
-        "taken": since(starts[group + 1], before),
-        "found": since(starts[group + 1], actives_before),
-        "taken_before": since(starts[group], before),
-        "found_before": since(starts[group], actives_before),
-    }
+    return _Ranking(
+        task=task,
+        score=score,
+        active=active,
+        samples=count_in_task(samples_before, starts[group + 1]),
+        actives=count_in_task(actives_before, starts[group + 1]),
+        samples_before=count_in_task(samples_before, starts[group]),
+        actives_before=count_in_task(actives_before, starts[group]),
+    )

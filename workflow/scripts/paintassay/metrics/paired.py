@@ -1,13 +1,14 @@
-"""Is one method better than another? Tests over tasks and within tasks, intervals, corrections."""
+"""Test over all tasks whether one method is better than another, and correct the p-values."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata, wilcoxon
 from statsmodels.stats.multitest import multipletests
 
-# An AUC is good to about 15 digits: smaller differences are rounding, and count as none.
+# An AUC is exact to about 15 digits: smaller differences are due to rounding, and count as none.
 DECIMALS = 12
 
 
@@ -20,19 +21,19 @@ class Wilcoxon(NamedTuple):
     median_difference: pd.DataFrame
 
 
-def wilcoxon_pairs(aucs):
+def wilcoxon_pairs(aucs: pd.DataFrame) -> Wilcoxon:
     """Test for all ordered pairs of methods whether one has the higher AUCs, task by task.
 
-    Paired, one-sided Wilcoxon test: Table 2 of Hofmarcher et al. 2019, by `scipy.stats.wilcoxon`
-    as it comes: tasks without a difference are left out, exact for few tasks and else by the
-    normal approximation without continuity correction. p-values are not corrected for the
-    number of pairs.
+    Paired, one-sided Wilcoxon test (Table 2 of Hofmarcher et al. 2019) by `scipy.stats.wilcoxon`
+    with its defaults: tasks without a difference are left out; it is exact for few tasks, and
+    otherwise uses the normal approximation without continuity correction. p-values are not
+    corrected for the number of pairs.
 
     Parameters
     ----------
     aucs : pandas.DataFrame of float
-        A row a task, a column a method; NaN where a task was not evaluable, which takes it out
-        of the pairs with that method.
+        One row per task, one column per method; NaN where a task was not evaluable, and then it
+        is left out of the pairs with that method.
 
     Returns
     -------
@@ -43,9 +44,9 @@ def wilcoxon_pairs(aucs):
         Tasks in which both methods have an AUC.
     effect_size : pandas.DataFrame
         Matched-pairs rank-biserial correlation (Kerby 2014): share of the rank sum in favour of
-        the column less that in favour of the row; 0 if no task differs.
+        the column minus that in favour of the row; 0 if no task differs.
     median_difference : pandas.DataFrame
-        Median over the tasks of AUC of the column less AUC of the row.
+        Median over the tasks of the AUC of the column minus that of the row.
     """
     methods = aucs.columns
     values = aucs.to_numpy(np.float64)
@@ -70,13 +71,13 @@ def wilcoxon_pairs(aucs):
     return Wilcoxon(*(pd.DataFrame(table, methods, methods) for table in tables))
 
 
-def adjust_pvalues(pvalues, method):
+def adjust_pvalues(pvalues: npt.ArrayLike, method: Literal["holm", "fdr_bh"]) -> np.ndarray:
     """Correct p-values for their number.
 
     Parameters
     ----------
     pvalues : array_like of float
-        Of any shape; NaN, a test that could not be done, is none of their number.
+        Of any shape; NaN is a test that could not be done, and does not count.
     method : {"holm", "fdr_bh"}
         Holm's family-wise error rate, or the false discovery rate of Benjamini and Hochberg.
 
@@ -86,19 +87,19 @@ def adjust_pvalues(pvalues, method):
         In the same places; NaN stays NaN.
     """
     adjusted = np.array(pvalues, np.float64)
-    done = ~np.isnan(adjusted)
-    if done.any():
-        adjusted[done] = multipletests(adjusted[done], method=method)[1]
+    tested = ~np.isnan(adjusted)
+    if tested.any():
+        adjusted[tested] = multipletests(adjusted[tested], method=method)[1]
     return adjusted
 
 
-def summarise_aucs(aucs):
-    """What Table 1 of Hofmarcher et al. 2019 says of a method's AUCs.
+def summarise_aucs(aucs: npt.ArrayLike) -> dict[str, float]:
+    """Summarise a method's AUCs as in Table 1 of Hofmarcher et al. 2019.
 
     Parameters
     ----------
     aucs : array_like of float, (tasks,)
-        NaN where a task is not evaluable; it is counted, and counts for nothing else.
+        NaN where a task is not evaluable; such tasks are only counted.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def summarise_aucs(aucs):
         tasks with a higher AUC than that; ``evaluable`` and ``not_evaluable`` tasks. The mean is
         NaN without evaluable tasks, the standard deviation with fewer than two.
     """
-    aucs = pd.Series(np.asarray(aucs, np.float64))
-    summary = {"mean": float(aucs.mean()), "sd": float(aucs.std())}
-    summary |= {f"above_{limit}": int((aucs > limit).sum()) for limit in (0.9, 0.8, 0.7)}
-    return summary | {"evaluable": int(aucs.count()), "not_evaluable": int(aucs.isna().sum())}
+    values = pd.Series(np.asarray(aucs, np.float64))
+    summary = {"mean": float(values.mean()), "sd": float(values.std())}
+    summary |= {f"above_{limit}": int((values > limit).sum()) for limit in (0.9, 0.8, 0.7)}
+    return summary | {"evaluable": int(values.count()), "not_evaluable": int(values.isna().sum())}

@@ -1,14 +1,17 @@
-"""Two ROC curves on the same samples: is one better? By permutation, and by DeLong's variance."""
+"""Test whether one of two ROC curves on the same samples is better, in two ways."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtr
 
 from paintassay.metrics.measures import task_auc
 
-# Permutations are worked on in pieces of so many values, which fit into a processor's cache.
+# Permutations are drawn in pieces of so many values, which fit into a processor's cache. With
+# pieces of another size other permutations are drawn.
 PIECE = 1 << 16
 
 
@@ -29,7 +32,13 @@ class DeLong(NamedTuple):
     auc_difference: float
 
 
-def venkatraman_test(labels, scores_a, scores_b, permutations, seed):
+def venkatraman_test(
+    labels: npt.ArrayLike,
+    scores_a: npt.ArrayLike,
+    scores_b: npt.ArrayLike,
+    permutations: int,
+    seed: int | Sequence[int],
+) -> Venkatraman:
     """Test whether two paired ROC curves are the same at every operating point, two-sided.
 
     Venkatraman and Begg, Biometrika 1996, doi:10.1093/biomet/83.4.835, in every detail as pROC's
@@ -39,7 +48,7 @@ def venkatraman_test(labels, scores_a, scores_b, permutations, seed):
     ranks can change places: in each permutation every sample does so with probability 1/2, and
     two samples that then hold the same rank are put in order by chance.
 
-    Rows must not be sorted by label: with many ties, order of appearance would then be a score.
+    Rows must not be sorted by label: with many ties, their order would then be a score itself.
 
     Parameters
     ----------
@@ -63,28 +72,28 @@ def venkatraman_test(labels, scores_a, scores_b, permutations, seed):
         and is never 0 (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585): the one to correct
         for multiple testing.
     auc_difference : float
-        AUC of a less that of b: the direction of the difference.
+        AUC of a minus that of b: the direction of the difference.
 
-    All are NaN unless there are an active and an inactive sample.
+    All are NaN unless there is both an active and an inactive sample.
 
     Raises
     ------
     ValueError
         The shapes differ, a label is none of the three, or a score that has a label is NaN.
     """
-    auc_difference, active, scores_a, scores_b = _pair(labels, scores_a, scores_b)
+    auc_difference, active, labelled_a, labelled_b = _select_labelled(labels, scores_a, scores_b)
     if np.isnan(auc_difference):
         return Venkatraman(np.nan, np.nan, np.nan, np.nan)
-    order_a = np.argsort(scores_a, kind="stable")
-    order_b = np.argsort(scores_b, kind="stable")
-    observed = _error_distance(active[order_a], active[order_b])
+    order_a = np.argsort(labelled_a, kind="stable")
+    order_b = np.argsort(labelled_b, kind="stable")
+    observed = _sum_error_differences(active[order_a], active[order_b])
     rank_a, rank_b = (np.argsort(order).astype(np.int32) for order in (order_a, order_b))
     random = np.random.default_rng(seed)
     piece = max(PIECE // len(active), 1)
     as_large = 0
     for start in range(0, permutations, piece):
         count = min(piece, permutations - start)
-        permuted = _error_distance(*_exchange_ranks(active, rank_a, rank_b, count, random))
+        permuted = _sum_error_differences(*_exchange_ranks(active, rank_a, rank_b, count, random))
         as_large += int((permuted >= observed).sum())
     return Venkatraman(
         float(observed),
@@ -94,11 +103,11 @@ def venkatraman_test(labels, scores_a, scores_b, permutations, seed):
     )
 
 
-def delong_test(labels, scores_a, scores_b):
+def delong_test(labels: npt.ArrayLike, scores_a: npt.ArrayLike, scores_b: npt.ArrayLike) -> DeLong:
     """Test whether two paired ROC curves have the same area, two-sided.
 
     DeLong, DeLong and Clarke-Pearson, Biometrics 1988, doi:10.2307/2531595; ties count half. The
-    normal approximation wants some ten samples of each class.
+    normal approximation needs about ten samples of each class.
 
     Parameters
     ----------
@@ -114,34 +123,42 @@ def delong_test(labels, scores_a, scores_b):
         areas are equal, as in pROC.
     pvalue : float
     auc_difference : float
-        AUC of a less that of b.
+        AUC of a minus that of b.
 
-    Statistic and p-value are NaN with fewer than two samples of a class, for their variance is
-    not known then; the difference is NaN if a class is missing.
+    Statistic and p-value are NaN with fewer than two samples of a class, because their variance
+    is then unknown; the difference is NaN if a class is missing.
 
     Raises
     ------
     ValueError
         As `venkatraman_test`.
     """
-    auc_difference, active, scores_a, scores_b = _pair(labels, scores_a, scores_b)
+    auc_difference, active, labelled_a, labelled_b = _select_labelled(labels, scores_a, scores_b)
     actives, inactives = int(active.sum()), int((~active).sum())
     if min(actives, inactives) < 2:
         return DeLong(np.nan, np.nan, auc_difference)
-    of_a, of_b = _placements(active, scores_a), _placements(active, scores_b)
+    actives_a, inactives_a = _count_pairs_won(active, labelled_a)
+    actives_b, inactives_b = _count_pairs_won(active, labelled_b)
     # Numbers of pairs won are whole, so that equal ones leave a variance of exactly 0.
-    for_actives, for_inactives = of_a[0] - of_b[0], of_a[1] - of_b[1]
+    active_differences, inactive_differences = actives_a - actives_b, inactives_a - inactives_b
     deviation = np.sqrt(
-        actives * np.var(for_actives, ddof=1) + inactives * np.var(for_inactives, ddof=1)
+        actives * np.var(active_differences, ddof=1)
+        + inactives * np.var(inactive_differences, ddof=1)
     )
-    difference = for_actives.sum()
+    difference = active_differences.sum()
     with np.errstate(divide="ignore"):
         statistic = float(difference / deviation) if difference else 0.0
     return DeLong(statistic, float(2 * ndtr(-abs(statistic))), auc_difference)
 
 
-def compare_rocs(labels, scores_a, scores_b, permutations, seed):
-    """Both tests for every task.
+def compare_rocs(
+    labels: npt.ArrayLike,
+    scores_a: npt.ArrayLike,
+    scores_b: npt.ArrayLike,
+    permutations: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Do both tests for every task.
 
     Parameters
     ----------
@@ -154,7 +171,7 @@ def compare_rocs(labels, scores_a, scores_b, permutations, seed):
     Returns
     -------
     pandas.DataFrame
-        A row a task: auc_difference (a less b), venkatraman_statistic, venkatraman_pvalue,
+        One row per task: auc_difference (a minus b), venkatraman_statistic, venkatraman_pvalue,
         venkatraman_valid_pvalue, delong_statistic, delong_pvalue.
 
     Raises
@@ -162,62 +179,73 @@ def compare_rocs(labels, scores_a, scores_b, permutations, seed):
     ValueError
         As `venkatraman_test`.
     """
-    # Errors in the scores are told here, with the number of the task.
+    # An error in the scores is raised here, with the number of the task.
     for scores in (scores_a, scores_b):
         task_auc(labels, scores)
     rows = []
     columns = map(np.transpose, (labels, scores_a, scores_b))
-    for task, (active, first, second) in enumerate(zip(*columns, strict=True)):
-        permuted = venkatraman_test(active, first, second, permutations, [seed, task])
-        analytic = delong_test(active, first, second)
-        rows.append((permuted.auc_difference, *permuted[:3], *analytic[:2]))
+    for task, (labels_of_task, a, b) in enumerate(zip(*columns, strict=True)):
+        venkatraman = venkatraman_test(labels_of_task, a, b, permutations, [seed, task])
+        delong = delong_test(labels_of_task, a, b)
+        rows.append((venkatraman.auc_difference, *venkatraman[:3], *delong[:2]))
     names = ["statistic", "pvalue", "valid_pvalue"]
     names = [f"venkatraman_{name}" for name in names] + [f"delong_{name}" for name in names[:2]]
     return pd.DataFrame(rows, columns=["auc_difference", *names])
 
 
-def _pair(labels, scores_a, scores_b):
-    """Difference of the areas; and the labelled samples: active or not, and both scores."""
+def _select_labelled(
+    labels: npt.ArrayLike, scores_a: npt.ArrayLike, scores_b: npt.ArrayLike
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Difference of the AUCs; and the labelled samples: whether active, and both scores."""
     labels = np.asarray(labels)
     scores = np.column_stack([scores_a, scores_b])
-    areas = task_auc(np.column_stack([labels, labels]), scores)
-    present = labels != 0
-    return float(areas[0] - areas[1]), labels[present] > 0, *scores[present].T
+    auc_a, auc_b = task_auc(np.column_stack([labels, labels]), scores)
+    labelled = labels != 0
+    labelled_a, labelled_b = scores[labelled].T
+    return float(auc_a - auc_b), labels[labelled] > 0, labelled_a, labelled_b
 
 
-def _placements(active, scores):
-    """How each sample stands among those of the other class, as twice a whole number.
+def _count_pairs_won(active: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Twice the number of right pairs of each active sample, and of each inactive one.
 
-    For each active sample twice the number of inactive ones below it, and for each inactive
-    sample twice the number of active ones above it; equal scores count half of that.
+    In them the sample of the other class is below an active sample, or above an inactive one;
+    pairs of equal scores count half.
     """
-    high, low = np.sort(scores[active]), np.sort(scores[~active])
-    below = sum(np.searchsorted(low, scores[active], side) for side in ("left", "right"))
-    not_above = sum(np.searchsorted(high, scores[~active], side) for side in ("left", "right"))
+    actives, inactives = scores[active], scores[~active]
+    high, low = np.sort(actives), np.sort(inactives)
+    below = low.searchsorted(actives, "left") + low.searchsorted(actives, "right")
+    not_above = high.searchsorted(inactives, "left") + high.searchsorted(inactives, "right")
     return below.astype(np.float64), (2 * len(high) - not_above).astype(np.float64)
 
 
-def _error_distance(active_a, active_b):
-    """E from the classes (..., samples) in the order of the ranks of either score."""
-    # Each active sample among the k lowest is an error more, each inactive one an error less.
-    gained = np.subtract(active_a, active_b, dtype=np.int8)
-    return 2 * np.abs(np.cumsum(gained, axis=-1, dtype=np.int32)).sum(axis=-1)
+def _sum_error_differences(active_a: np.ndarray, active_b: np.ndarray) -> np.ndarray:
+    """E from the classes (..., samples) in the order of the ranks by either score."""
+    # Each active sample among the k lowest is one more error, each inactive one is one less.
+    more_errors = np.subtract(active_a, active_b, dtype=np.int8)
+    return 2 * np.abs(np.cumsum(more_errors, axis=-1, dtype=np.int32)).sum(axis=-1)
 
 
-def _exchange_ranks(active, rank_a, rank_b, count, random):
+def _exchange_ranks(
+    active: np.ndarray,
+    rank_a: np.ndarray,
+    rank_b: np.ndarray,
+    count: int,
+    random: np.random.Generator,
+) -> Iterator[np.ndarray]:
     """Classes in the order of either score after `count` random exchanges of the two ranks."""
-    exchanged, ahead = _coins(random, (count, len(active))), _coins(random, (count, len(active)))
-    # Where two samples come to hold one rank, one of them was exchanged and the other was not. A
-    # rank is doubly held in one of the two orders at most, so that a coin a rank will do.
+    shape = count, len(active)
+    exchanged, ahead = _draw_coins(random, shape), _draw_coins(random, shape)
+    # Where two samples come to have the same rank, one of them was exchanged and the other was
+    # not. This happens to a rank in one of the two orders at most, so one coin per rank is enough.
     kept_a = 4 * rank_a + 2 * ahead[:, rank_a]
     kept_b = 4 * rank_b + 2 * ahead[:, rank_b]
     order_a = np.where(exchanged, 4 * rank_b + 1, kept_a)
     order_b = np.where(exchanged, 4 * rank_a + 1, kept_b)
-    # Whole numbers with the class as their last bit are sorted much faster than an index.
+    # Sorting whole numbers with the class as their last bit is much faster than sorting an index.
     return (np.sort(2 * order + active, axis=1).astype(np.int8) & 1 for order in (order_a, order_b))
 
 
-def _coins(random, shape):
+def _draw_coins(random: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """Fair coins, 0 or 1, bit by bit from the generator."""
     count = int(np.prod(shape))
     octets = np.frombuffer(random.bytes(-(-count // 8)), np.uint8)

@@ -1,1 +1,1 @@
-"""The models, one file each."""
+"""The models, one file for each."""

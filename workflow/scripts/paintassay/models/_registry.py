@@ -1,19 +1,26 @@
-"""The models by name: each public module is one, and says what its samples are."""
+"""Find models by their names and build them: each public module of this package is one."""
 
 import ast
 import difflib
 import importlib
 import inspect
 import math
+from collections.abc import Mapping
 from numbers import Integral, Real
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from paintassay.core.errors import InputError
+
+if TYPE_CHECKING:
+    # Planning needs this module, and no PyTorch.
+    import torch
 
 INPUTS = ("views", "cells", "features")
 
 
-def model_files():
+def model_files() -> dict[str, Path]:
     """Files of the models by name, sorted: every module of `paintassay.models` is one.
 
     Returns
@@ -24,7 +31,7 @@ def model_files():
     return {path.stem: path for path in sorted(folder.glob("[a-z]*.py"))}
 
 
-def model_input(path):
+def model_input(path: Path) -> str:
     """Read from a model's file what its samples are.
 
     Parameters
@@ -43,18 +50,18 @@ def model_input(path):
     """
     for node in ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body:
         match node:
-            case ast.Assign([ast.Name("INPUT")], ast.Constant(value)) if value in INPUTS:
+            case ast.Assign([ast.Name("INPUT")], ast.Constant(str(value))) if value in INPUTS:
                 return value
     raise InputError(path, "does not say what its samples are", f"INPUT = one of {INPUTS}")
 
 
-def model_names():
-    """Names of the modules in this package, sorted: all that can be built."""
+def model_names() -> list[str]:
+    """Names of all models that can be built, sorted."""
     return list(model_files())
 
 
-def model_module(name):
-    """Import a model's module, and with it what that model alone needs.
+def model_module(name: str) -> ModuleType:
+    """Import a model's module, and with it what this model alone needs.
 
     Parameters
     ----------
@@ -80,7 +87,14 @@ def model_module(name):
     return importlib.import_module(f"paintassay.models.{name}")
 
 
-def build_model(name, channels=5, tasks=209, height=520, width=696, **options):
+def build_model(
+    name: str,
+    channels: int = 5,
+    tasks: int = 209,
+    height: int | None = 520,
+    width: int | None = 696,
+    **options: float,
+) -> "torch.nn.Module":
     """Build a model with fresh weights, drawn from PyTorch's global generator.
 
     Parameters
@@ -91,10 +105,10 @@ def build_model(name, channels=5, tasks=209, height=520, width=696, **options):
         Channels of an image, or the number of features.
     tasks : int
         Outputs.
-    height, width : int
-        Size of an image in pixels; of no account where a sample is a row of features.
+    height, width : int or None
+        Size of an image in pixels; has no effect where a sample is a row of features.
     options
-        What the model's ``build`` takes beside these.
+        What the model's ``build`` takes besides these.
 
     Returns
     -------
@@ -110,10 +124,10 @@ def build_model(name, channels=5, tasks=209, height=520, width=696, **options):
         There is no such model or option, or a number does not fit the model.
     """
     module = model_module(name)
-    given = {"channels": channels, "tasks": tasks}
+    counts: dict[str, int | None] = {"channels": channels, "tasks": tasks}
     if module.INPUT != "features":
-        given |= {"height": height, "width": width}
-    for argument, value in given.items():
+        counts |= {"height": height, "width": width}
+    for argument, value in counts.items():
         if not _is_count(value):
             raise InputError(f"models.{name}", f"{argument} is {value!r}, not a number above 0")
     _check_options(name, options, inspect.signature(module.build).parameters)
@@ -124,13 +138,13 @@ def build_model(name, channels=5, tasks=209, height=520, width=696, **options):
             raise
         # PyTorch's layers name the value that they refuse, such as a dropout above 1.
         raise InputError(f"models.{name}.options", str(error)) from error
-    size = {"channels": channels, "tasks": tasks, "height": height, "width": width}
-    model.built_as = {"name": name, **size, **options}
+    shape = {"channels": channels, "tasks": tasks, "height": height, "width": width}
+    model.built_as = {"name": name, **shape, **options}
     return model
 
 
-def check_side(name, height, width, least):
-    """Refuse images of which a model's pooling would leave nothing.
+def check_side(name: str, height: int, width: int, smallest_side: int) -> None:
+    """Refuse images that are too small for a model: its pooling would leave nothing of them.
 
     Parameters
     ----------
@@ -138,39 +152,41 @@ def check_side(name, height, width, least):
         The model.
     height, width : int
         Size of an image in pixels.
-    least : int
-        Smallest side that the model can take.
+    smallest_side : int
+        In pixels, that the model can take.
 
     Raises
     ------
     InputError
     """
-    if min(height, width) < least:
+    if min(height, width) < smallest_side:
         raise InputError(
             f"models.{name}",
-            f"images of {height} x {width} pixels are too small, their sides must be {least} "
-            "pixels or more",
+            f"images of {height} x {width} pixels are too small, their sides must be "
+            f"{smallest_side} pixels or more",
             "take larger images, or leave this model out",
         )
 
 
-def _is_count(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0  # type: ignore[operator]
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
 
 
-def _check_options(name, options, parameters):
-    known = [
+def _check_options(
+    name: str, options: Mapping[str, object], parameters: Mapping[str, inspect.Parameter]
+) -> None:
+    known_options = [
         option for option in parameters if option not in ("channels", "tasks", "height", "width")
     ]
     where = f"models.{name}.options"
     for option, value in options.items():
-        if option not in known:
-            takes = f"it takes {', '.join(known)}" if known else "it takes none"
-            raise InputError(where, f"the model has no option {option}", takes)
+        if option not in known_options:
+            hint = f"it takes {', '.join(known_options)}" if known_options else "it takes none"
+            raise InputError(where, f"the model has no option {option}", hint)
         if isinstance(parameters[option].default, Integral):
-            fits, kind = _is_count(value), "a whole number above 0"
+            fits, expected = _is_count(value), "a whole number above 0"
         else:
             fits = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-            kind = "a number"
+            expected = "a number"
         if not fits:
-            raise InputError(where, f"{option} is {value!r}, not {kind}")
+            raise InputError(where, f"{option} is {value!r}, not {expected}")

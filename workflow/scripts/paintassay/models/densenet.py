@@ -1,4 +1,4 @@
-"""DenseNet-121, as MONAI has it."""
+"""Build DenseNet-121, as MONAI has it."""
 
 from monai.networks.nets.densenet import DenseNet121
 
@@ -7,7 +7,7 @@ from paintassay.models._registry import check_side
 INPUT = "views"
 
 
-def build(channels, tasks, height, width):
+def build(channels: int, tasks: int, height: int, width: int) -> DenseNet121:
     """DenseNet-121: every layer sees all the layers before it in its block.
 
     Huang et al. 2017, doi:10.1109/CVPR.2017.243: growth rate 32, four blocks of 6, 12, 24 and

@@ -1,11 +1,19 @@
-"""FNN: a fully connected network on features computed beforehand."""
+"""Build the FNN, a fully connected network on features computed beforehand."""
 
 from torch import nn
 
 INPUT = "features"
 
 
-def build(channels, tasks, height, width, units=2048, input_dropout=0.1, dropout=0.5):
+def build(
+    channels: int,
+    tasks: int,
+    height: int,
+    width: int,
+    units: int = 2048,
+    input_dropout: float = 0.1,
+    dropout: float = 0.5,
+) -> nn.Sequential:
     """Three hidden layers of rectified linear units with dropout.
 
     The baseline of Hofmarcher et al. 2019, doi:10.1021/acs.jcim.8b00670, after the deep networks
@@ -19,7 +27,7 @@ def build(channels, tasks, height, width, units=2048, input_dropout=0.1, dropout
     tasks : int
         Outputs.
     height, width
-        Of no account: features have no place.
+        Without effect: features have no place in an image.
     units : int
         Width of a hidden layer.
     input_dropout, dropout : float

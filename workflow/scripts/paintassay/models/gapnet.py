@@ -1,4 +1,4 @@
-"""GapNet: averages of every level of abstraction, whatever the size of the image."""
+"""Build GapNet: it averages every level of abstraction, whatever the size of the image."""
 
 import torch
 from torch import nn
@@ -27,12 +27,20 @@ class GapNet(nn.Module):
     dropout : float
         Share that alpha dropout removes behind each of them.
     dilations : tuple of int
-        Of the three convolutions of block 4.
+        Those of the three convolutions of block 4.
     pool_padding : int
-        Of the pooling of block 2.
+        That of the pooling of block 2.
     """
 
-    def __init__(self, channels, tasks, units, dropout, dilations=(2, 2, 4), pool_padding=1):
+    def __init__(
+        self,
+        channels: int,
+        tasks: int,
+        units: int,
+        dropout: float,
+        dilations: tuple[int, int, int] = (2, 2, 4),
+        pool_padding: int = 1,
+    ) -> None:
         super().__init__()
         self.block1 = nn.Sequential(*_convolution(channels, 32, stride=2), nn.MaxPool2d(2))
         self.block2 = nn.Sequential(
@@ -65,9 +73,9 @@ class GapNet(nn.Module):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 fan_in = module.weight[0].numel()
                 nn.init.normal_(module.weight, std=fan_in**-0.5)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # they have a bias
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (batch, tasks) of images (batch, channels, height, width)."""
         averages = []
         for block in (self.block1, self.block2, self.block3, self.block4):
@@ -76,7 +84,14 @@ class GapNet(nn.Module):
         return self.classifier(torch.cat(averages, dim=1))
 
 
-def build(channels, tasks, height, width, units=1024, dropout=0.0):
+def build(
+    channels: int,
+    tasks: int,
+    height: int,
+    width: int,
+    units: int = 1024,
+    dropout: float = 0.0,
+) -> GapNet:
     """GapNet as published; its arguments are those of `GapNet`.
 
     Raises
@@ -88,6 +103,8 @@ def build(channels, tasks, height, width, units=1024, dropout=0.0):
     return GapNet(channels, tasks, units, dropout)
 
 
-def _convolution(inputs, outputs, stride=1, dilation=1):
+def _convolution(
+    inputs: int, outputs: int, stride: int = 1, dilation: int = 1
+) -> tuple[nn.Conv2d, nn.SELU]:
     convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=dilation, dilation=dilation)
     return convolution, nn.SELU(inplace=True)

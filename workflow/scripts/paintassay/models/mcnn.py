@@ -1,4 +1,4 @@
-"""M-CNN: one image at seven scales side by side."""
+"""Build M-CNN: it looks at one image at seven scales side by side."""
 
 import torch
 from torch import nn
@@ -26,7 +26,7 @@ class MCNN(nn.Module):
         Size of an image in pixels, which sets the width of the classifier.
     """
 
-    def __init__(self, channels, tasks, height, width):
+    def __init__(self, channels: int, tasks: int, height: int, width: int) -> None:
         super().__init__()
         self.scales = nn.ModuleList(
             nn.Sequential(
@@ -51,15 +51,15 @@ class MCNN(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # they have a bias
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits (batch, tasks) of images (batch, channels, height, width)."""
         joined = torch.cat([scale(x) for scale in self.scales], dim=1)
         return self.classifier(self.combine(joined))
 
 
-def build(channels, tasks, height, width):
+def build(channels: int, tasks: int, height: int, width: int) -> MCNN:
     """M-CNN; its arguments are those of `MCNN`.
 
     Raises
@@ -71,5 +71,5 @@ def build(channels, tasks, height, width):
     return MCNN(channels, tasks, height, width)
 
 
-def _convolution(inputs, outputs):
+def _convolution(inputs: int, outputs: int) -> tuple[nn.Conv2d, nn.ReLU]:
     return nn.Conv2d(inputs, outputs, 5, padding=2), nn.ReLU(inplace=True)

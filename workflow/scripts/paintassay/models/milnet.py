@@ -1,4 +1,4 @@
-"""MIL-Net: multiple instance learning, an image as a bag of places."""
+"""Build MIL-Net: multiple instance learning, with an image as a bag of places."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from paintassay.models._registry import check_side
 
 INPUT = "views"
 STEEPNESS = 10
-# Where a logarithm is cut off: below it, its gradient 1 / x would leave the range of float32.
+# Arguments of a logarithm are cut off here: below, its gradient 1 / x would leave float32's range.
 SMALLEST = 1e-30
 
 
@@ -19,8 +19,8 @@ class MILNet(nn.Module):
     520 x 696 pixels there are 13 x 18 places.
 
     In training mode `forward` returns two logits, and both get the loss: that of the linear
-    layer, and that of the pooled probability. The authors' code takes the pooled probability
-    for a logit; we take it as the probability that it is.
+    layer, and that of the pooled probability. The authors' code treats the pooled probability
+    as a logit; here it is treated as a probability.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class MILNet(nn.Module):
         Outputs.
     """
 
-    def __init__(self, channels, tasks):
+    def __init__(self, channels: int, tasks: int) -> None:
         super().__init__()
         self.features = nn.Sequential(
             nn.AvgPool2d(3, stride=2),
@@ -52,16 +52,18 @@ class MILNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_normal_(module.weight)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # they have a bias
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         """Logits (batch, tasks) of images (batch, channels, height, width); two in training."""
         pooled = noisy_and(self.features(x), self.thresholds)
         final = self.classifier(torch.sigmoid(pooled))
         return (final, pooled) if self.training else final
 
 
-def noisy_and(logits, thresholds, steepness=STEEPNESS):
+def noisy_and(
+    logits: torch.Tensor, thresholds: torch.Tensor, steepness: float = STEEPNESS
+) -> torch.Tensor:
     """Pool the places of an image into one logit for each task.
 
     With the mean probability m over the places, threshold b, steepness a and the logistic
@@ -73,7 +75,7 @@ def noisy_and(logits, thresholds, steepness=STEEPNESS):
 
         log sinh(a m / 2) - log sinh(a (1 - m) / 2) + log cosh(a (1 - b) / 2) - log cosh(a b / 2),
 
-    which loses no digits and keeps its gradient where p is all but 0 or 1, or b far out.
+    which loses no digits and keeps its gradient where p is nearly 0 or 1, or b is far from both.
 
     Parameters
     ----------
@@ -87,13 +89,13 @@ def noisy_and(logits, thresholds, steepness=STEEPNESS):
         Logit of the pooled probability, always finite.
     """
     logits, half = logits.float(), steepness / 2
-    # 1 - m from its own mean: near 1, a difference would have no digits left.
+    # 1 - m is a mean of its own, because near 1 a difference would have no digits left.
     mean, rest = torch.sigmoid(logits).mean((2, 3)), torch.sigmoid(-logits).mean((2, 3))
     odds = _log_sinh(half * mean) - _log_sinh(half * rest)
     return odds + _log_cosh(half * (1 - thresholds)) - _log_cosh(half * thresholds)
 
 
-def build(channels, tasks, height, width):
+def build(channels: int, tasks: int, height: int, width: int) -> MILNet:
     """MIL-Net; its arguments are those of `MILNet`.
 
     Raises
@@ -105,20 +107,20 @@ def build(channels, tasks, height, width):
     return MILNet(channels, tasks)
 
 
-def _convolution(inputs, outputs, size):
+def _convolution(inputs: int, outputs: int, size: int) -> tuple[nn.Conv2d, nn.ReLU]:
     return nn.Conv2d(inputs, outputs, size), nn.ReLU(inplace=True)
 
 
-def _pool():
+def _pool() -> tuple[nn.MaxPool2d, nn.Dropout]:
     return nn.MaxPool2d(3, stride=2), nn.Dropout(0.2)
 
 
-def _log_sinh(x):
+def _log_sinh(x: torch.Tensor) -> torch.Tensor:
     """Logarithm of 2 sinh(x), for x >= 0."""
     x = x.clamp_min(SMALLEST)
     return x + torch.log(-torch.expm1(-2 * x))
 
 
-def _log_cosh(x):
+def _log_cosh(x: torch.Tensor) -> torch.Tensor:
     """Logarithm of 2 cosh(x)."""
     return torch.logaddexp(x, -x)

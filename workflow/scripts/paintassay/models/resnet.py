@@ -1,11 +1,11 @@
-"""ResNet-101, as MONAI has it."""
+"""Build ResNet-101, as MONAI has it."""
 
-from monai.networks.nets.resnet import resnet101
+from monai.networks.nets.resnet import ResNet, resnet101
 
 INPUT = "views"
 
 
-def build(channels, tasks, height, width):
+def build(channels: int, tasks: int, height: int, width: int) -> ResNet:
     """ResNet-101: each block of three convolutions learns what to add to its input.
 
     He et al. 2016, doi:10.1109/CVPR.2016.90: first convolution 7 x 7 with stride 2, four stages

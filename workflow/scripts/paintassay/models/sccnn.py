@@ -1,4 +1,4 @@
-"""SC-CNN: GapNet for small squares around single cells."""
+"""Build SC-CNN: GapNet for small squares around single cells."""
 
 from paintassay.models._registry import check_side
 from paintassay.models.gapnet import GapNet
@@ -6,13 +6,20 @@ from paintassay.models.gapnet import GapNet
 INPUT = "cells"
 
 
-def build(channels, tasks, height, width, units=1024, dropout=0.0):
+def build(
+    channels: int,
+    tasks: int,
+    height: int,
+    width: int,
+    units: int = 1024,
+    dropout: float = 0.0,
+) -> GapNet:
     """GapNet without dilation, for crops of 96 x 96 pixels.
 
-    Hofmarcher et al. 2019, doi:10.1021/acs.jcim.8b00670, Methods: a wide receptive field harms
-    on such small images. As in the authors' code, the pooling of block 2 has no padding either;
-    without it the multiply-accumulates are those published, with it 10 % more. The blocks end
-    with (32, 24, 24), (64, 6, 6), (128, 3, 3) and (256, 3, 3).
+    Hofmarcher et al. 2019, doi:10.1021/acs.jcim.8b00670, Methods: a wide receptive field does
+    harm on such small images. As in the authors' code, the pooling of block 2 has no padding
+    either: without it the multiply-accumulates are those published, with it 10 % more. The blocks
+    end with (32, 24, 24), (64, 6, 6), (128, 3, 3) and (256, 3, 3).
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""What the workflow needs to plan its jobs; neither numpy nor PyTorch."""
+"""What the workflow needs to plan its jobs, without numpy and PyTorch."""

@@ -1,6 +1,8 @@
-"""The configuration, checked at the door."""
+"""Check a configuration before anything runs, and name every mistake in it."""
 
 import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import jsonschema
 
@@ -8,8 +10,10 @@ from paintassay.core.errors import InputError
 from paintassay.models._registry import model_files
 
 
-def check_config(config, schema, where="config"):
-    """Check a configuration against its JSON schema, and what a schema cannot say.
+def check_config(
+    config: Mapping[str, Any], schema: Mapping[str, Any], where: str = "config"
+) -> None:
+    """Check a configuration against its JSON schema, and for what a schema cannot express.
 
     Parameters
     ----------
@@ -28,10 +32,10 @@ def check_config(config, schema, where="config"):
     """
     validator = jsonschema.Draft202012Validator(schema)
     problems = []
-    for error in sorted(validator.iter_errors(config), key=lambda each: list(each.path)):
-        problems += _explain(error)
+    for error in sorted(validator.iter_errors(config), key=lambda error: list(error.path)):
+        problems += _explain_violation(error)
     if not problems:
-        problems = _contradictions(config)
+        problems = _find_contradictions(config)
     if problems:
         raise InputError(
             where,
@@ -40,31 +44,32 @@ def check_config(config, schema, where="config"):
         )
 
 
-def _explain(error):
-    key = ".".join(str(part) for part in error.absolute_path)
+def _explain_violation(error: jsonschema.ValidationError) -> list[str]:
+    """Problems with the schema, each with its full key."""
+    block = ".".join(map(str, error.absolute_path))
+    prefix = f"{block}." if block else ""
     if error.validator == "additionalProperties":
-        known = error.schema["properties"]
-        unknown = [name for name in error.instance if name not in known]
-        return [_unknown_key(f"{key}.{name}" if key else name, name, known) for name in unknown]
+        known_names = error.schema["properties"]
+        return [
+            f"unknown key {prefix}{name} ({_suggest_name(name, known_names, prefix)})"
+            for name in error.instance
+            if name not in known_names
+        ]
     if error.validator == "required":
-        absent = [name for name in error.validator_value if name not in error.instance]
-        return [f"key {key}.{name} is missing".replace("key .", "key ") for name in absent]
+        missing_names = [name for name in error.validator_value if name not in error.instance]
+        return [f"key {prefix}{name} is missing" for name in missing_names]
     meaning = error.schema.get("description")
-    return [f"key {key}: {error.message}" + (f" ({meaning})" if meaning else "")]
+    return [f"key {block}: {error.message}" + (f" ({meaning})" if meaning else "")]
 
 
-def _unknown_key(key, name, known):
-    return f"unknown key {key} ({_nearest(name, known, key.removesuffix(name))})"
+def _suggest_name(name: str, known_names: Iterable[str], prefix: str = "") -> str:
+    similar_names = difflib.get_close_matches(name, known_names, n=1, cutoff=0.5)
+    if similar_names:
+        return f"did you mean {prefix}{similar_names[0]}?"
+    return f"known here: {', '.join(known_names)}"
 
 
-def _nearest(name, known, prefix=""):
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {prefix}{near[0]}?"
-    return f"known here: {', '.join(known)}"
-
-
-def _contradictions(config):
+def _find_contradictions(config: Mapping[str, Any]) -> list[str]:
     """Problems between keys, which a schema cannot express."""
     problems = []
     compounds, labels = config["compounds"], config["labels"]
@@ -87,24 +92,24 @@ def _contradictions(config):
     if low >= high:
         problems.append(f"key labels.pchembl_range: {low} is not below {high}")
     problems += [
-        f"key labels.thresholds: {each} lies outside labels.pchembl_range, {low} to {high}"
-        for each in labels["thresholds"]
-        if not low <= each <= high
+        f"key labels.thresholds: {threshold} lies outside labels.pchembl_range, {low} to {high}"
+        for threshold in labels["thresholds"]
+        if not low <= threshold <= high
     ]
-    number = config["splits"]["count"]
+    split_count = config["splits"]["count"]
     problems += [
-        f"key training.splits: there is no split {each}; splits.count is {number}"
-        for each in config["training"]["splits"]
-        if each > number
+        f"key training.splits: there is no split {split}; splits.count is {split_count}"
+        for split in config["training"]["splits"]
+        if split > split_count
     ]
     problems += [
         f"key comparison.predictions.{name}: a model has that name; choose another"
         for name in config["comparison"]["predictions"]
         if name in config["models"]
     ]
-    known = list(model_files())
+    models = model_files()
     return problems + [
-        f"key models.{name}: there is no such model ({_nearest(name, known)})"
+        f"key models.{name}: there is no such model ({_suggest_name(name, models)})"
         for name in config["models"]
-        if name not in known
+        if name not in models
     ]

@@ -1,40 +1,60 @@
-"""Where the published data lie: the table workflow/resources/data_sources.csv."""
+"""Read where the published data lie, from the table workflow/resources/data_sources.csv."""
 
 import csv
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from paintassay.core.errors import InputError
-
-COLUMNS = [
-    "name",
-    "version",
-    "what",
-    "used_by",
-    "url",
-    "licence",
-    "bytes",
-    "size",
-    "sha256",
-    "checksum",
-    "cite",
-    "basis",
-]
+from paintassay.core.files import PathLike
 
 
-def read_sources(path):
+@dataclass(frozen=True)
+class Source:
+    """A row of the table of sources; what is not known is an empty text, or None.
+
+    Attributes
+    ----------
+    used_by : str
+        Names of the rules that read the source, separated by spaces.
+    url : str
+        May hold {plate}, {channel} and {release}.
+    bytes : int or None
+        Size, as far as it is known.
+    size : str
+        How far to believe `bytes`.
+    basis : str
+        Where the facts of this row come from.
+    """
+
+    name: str
+    version: str
+    what: str
+    used_by: str
+    url: str
+    licence: str
+    bytes: int | None
+    size: str
+    sha256: str
+    checksum: str
+    cite: str
+    basis: str
+
+
+COLUMNS = [field.name for field in fields(Source)]
+
+
+def read_sources(path: PathLike) -> dict[str, Source]:
     """Read the table of sources.
 
     Parameters
     ----------
     path : str or Path
-        CSV with the columns `COLUMNS`: used_by names the rules that read the source, empty for
-        none; url may hold {plate}, {channel} and {release}; bytes is empty where not known, and
-        size says how far to believe it; basis says where these facts come from.
+        CSV with the columns `COLUMNS`; they are the attributes of `Source`.
 
     Returns
     -------
-    dict of str to dict
-        Each source by its name: its columns as texts, but bytes as int or None.
+    dict of str to Source
+        Each source by its name.
 
     Raises
     ------
@@ -48,20 +68,22 @@ def read_sources(path):
         sources = {}
         for row in reader:
             where = f"{path}, line {reader.line_num}"
-            empty = [name for name in COLUMNS if row[name] is None]
-            if empty or None in row or not row["name"] or not row["url"] or not row["licence"]:
+            # csv puts None where a row is too short, and values too many under None.
+            complete = None not in row and None not in row.values()
+            if not (complete and row["name"] and row["url"] and row["licence"]):
                 raise InputError(
-                    where, "needs a value in each column; name, url and licence say it"
+                    where, "needs a value in each column; name, url and licence may not be empty"
                 )
             if row["name"] in sources:
                 raise InputError(where, f"names the source {row['name']} again")
-            if row["bytes"] and not row["bytes"].isdecimal():
-                raise InputError(where, f"bytes is no number: {row['bytes']!r}")
-            sources[row["name"]] = row | {"bytes": int(row["bytes"]) if row["bytes"] else None}
+            size = row.pop("bytes")
+            if size and not size.isdecimal():
+                raise InputError(where, f"bytes is no number: {size!r}")
+            sources[row["name"]] = Source(**row, bytes=int(size) if size else None)
     return sources
 
 
-def read_plates(path):
+def read_plates(path: PathLike) -> list[str]:
     """Read a table with one column, plate: the plates of the published screen.
 
     Parameters

@@ -1,5 +1,6 @@
 """Predictions averaged over wells, compounds and replicates, with their spread."""
 
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -8,13 +9,17 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from paintassay.core.errors import InputError
+from paintassay.core.keys import WELL
+from paintassay.core.sizes import WorkSize
 from paintassay.predictions.tables import FILES, VIEW_KEYS, prediction_table
 
 # Small enough for the processor's caches.
-BLOCK_ROWS = 2**12
+BLOCK_ROWS: WorkSize = 2**12
 
 
-def average(views, scores, by):
+def average(
+    views: pd.DataFrame, scores: np.ndarray, by: list[str]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Average over the views of each group, and measure how far they agree.
 
     The spread is the confidence measure that Hofmarcher et al. 2019 propose (Discussion).
@@ -64,25 +69,13 @@ def average(views, scores, by):
     for first, last in pairwise(edges):
         block = slice(first, last)
         rows = order[starts[first] : starts[last - 1] + sizes[last - 1]]
-        mean[block], spread[block] = _moments(scores[rows], sizes[block])
+        mean[block], spread[block] = _mean_and_spread(scores[rows], sizes[block])
     return table, mean, spread
 
 
-def _moments(scores, sizes):
-    """Mean and standard deviation (n - 1) of consecutive groups of rows."""
-    scores = scores.astype(np.float64)
-    # A product with this adds up each group, several times faster than numpy's reduceat.
-    rows, ends = np.arange(len(scores)), sizes.cumsum()
-    add = csr_array((np.ones(len(rows)), rows, np.append(0, ends)), (len(sizes), len(rows)))
-    mean = add @ scores / sizes[:, None]
-    # The deviations themselves: squares of the scores would cancel where they are alike.
-    scores -= np.repeat(mean, sizes, axis=0)
-    scores *= scores
-    others = np.where(sizes > 1, sizes - 1, np.nan)
-    return mean, np.sqrt(add @ scores / others[:, None])
-
-
-def combine(replicates):
+def combine(
+    replicates: Iterable[tuple[pd.DataFrame, np.ndarray, list[str]]],
+) -> dict[str, pa.Table]:
     """Average the predictions of all replicates over wells, compounds and replicates.
 
     Views without an InChIKey stand among the wells alone. A compound whose views lie in
@@ -91,7 +84,7 @@ def combine(replicates):
     Parameters
     ----------
     replicates : iterable of (pandas.DataFrame, numpy.ndarray, list of str)
-        Views, scores and tasks of each replicate, the first first, as
+        Views, scores and tasks of each replicate, replicate 1 first, as
         `predictions.tables.read_predictions` gives them; the views and tasks are the same in all.
         Only one is held at a time, if the iterable makes each when it is asked for.
 
@@ -107,14 +100,17 @@ def combine(replicates):
         The replicates differ in their views or tasks.
     """
     names = [column[0] for column in VIEW_KEYS]
-    collected = {name: [] for name in FILES if name.startswith(("wells", "compounds"))}
-    first, means = None, []
+    collected: dict[str, list[pa.Table]] = {
+        name: [] for name in FILES if name.startswith(("wells", "compounds"))
+    }
+    first: tuple[pd.DataFrame, list[str]] | None = None
+    means: list[np.ndarray] = []
     # Neither enumerate nor zip: they hold on to the replicate before.
     for views, scores, tasks in replicates:
         number, views = len(means) + 1, views[names]
         first = first or (views, tasks)
         _check_replicate(number, views, tasks, *first)
-        for name, by in (("wells", ["plate", "well"]), ("compounds", ["inchikey", "part"])):
+        for name, by in (("wells", WELL), ("compounds", ["inchikey", "part"])):
             table, mean, spread = average(views, scores, by)
             table["replicate"] = number
             collected[name].append(prediction_table(name, table, mean, tasks))
@@ -122,43 +118,64 @@ def combine(replicates):
             collected[spread_name].append(prediction_table(spread_name, table, spread, tasks))
         means.append(mean)
         del scores
-    combined = {name: pa.concat_tables(each) for name, each in collected.items()}
+    combined = {name: pa.concat_tables(parts) for name, parts in collected.items()}
     compounds = table.assign(replicates=len(means))
     sizes = np.full(len(compounds), len(means))
     # The replicates of a compound in consecutive rows.
     stacked = np.stack(means, axis=1).reshape(-1, len(tasks))
-    mean, spread = _moments(stacked, sizes)
+    mean, spread = _mean_and_spread(stacked, sizes)
     mean, spread = mean.astype(np.float32), spread.astype(np.float32)
     combined["ensemble"] = prediction_table("ensemble", compounds, mean, tasks)
     combined["ensemble_spread"] = prediction_table("ensemble_spread", compounds, spread, tasks)
     return combined
 
 
-def _check_replicate(number, views, tasks, first, first_tasks):
+def describe_difference(names: Sequence[str], expected: Sequence[str], what: str) -> str:
+    """Say which names are missing or new, or that their order is another; empty if all is equal."""
+    names, expected = list(names), list(expected)
+    if names == expected:
+        return ""
+    missing = pd.Index(expected).difference(names, sort=False)
+    new = pd.Index(names).difference(expected, sort=False)
+    phrases = []
+    for differing, adjective in ((missing, "missing"), (new, "new")):
+        if len(differing):
+            some = "; ".join(differing[:3]) + ("; ..." if len(differing) > 3 else "")
+            phrases.append(f"{len(differing)} {what} are {adjective} ({some})")
+    return " and ".join(phrases) or f"the {what} come in another order"
+
+
+def _mean_and_spread(scores: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation (n - 1) of consecutive groups of rows."""
+    scores = scores.astype(np.float64)
+    # A product with this adds up each group, several times faster than numpy's reduceat.
+    rows, ends = np.arange(len(scores)), sizes.cumsum()
+    add = csr_array((np.ones(len(rows)), rows, np.append(0, ends)), (len(sizes), len(rows)))
+    mean = add @ scores / sizes[:, None]
+    # The deviations themselves: squares of the scores would cancel where they are alike.
+    scores -= np.repeat(mean, sizes, axis=0)
+    scores *= scores
+    others = np.where(sizes > 1, sizes - 1, np.nan)
+    return mean, np.sqrt(add @ scores / others[:, None])
+
+
+def _check_replicate(
+    number: int,
+    views: pd.DataFrame,
+    tasks: Sequence[str],
+    first_views: pd.DataFrame,
+    first_tasks: Sequence[str],
+) -> None:
     differences = [describe_difference(tasks, first_tasks, "tasks")]
-    if not views.equals(first):
-        found, expected = [
-            [" ".join("" if pd.isna(each) else str(each) for each in row) for row in table]
-            for table in (views.itertuples(index=False), first.itertuples(index=False))
+    if not views.equals(first_views):
+        texts, expected = [
+            [" ".join("" if pd.isna(value) else str(value) for value in row) for row in table]
+            for table in (views.itertuples(index=False), first_views.itertuples(index=False))
         ]
-        differences.append(describe_difference(found, expected, "views"))
+        differences.append(describe_difference(texts, expected, "views"))
     if problems := list(filter(None, differences)):
         raise InputError(
             f"replicate {number}",
             f"compared with replicate 1, {', and '.join(problems)}",
             "predict with all replicates again, from the same data set",
         )
-
-
-def describe_difference(found, expected, what):
-    """Say which names are missing, which are new, or that their order is; empty if none is."""
-    if list(found) == list(expected):
-        return ""
-    missing = pd.Index(expected).difference(found, sort=False)
-    new = pd.Index(found).difference(expected, sort=False)
-    said = []
-    for names, verb in ((missing, "missing"), (new, "new")):
-        if len(names):
-            some = "; ".join(names[:3]) + ("; ..." if len(names) > 3 else "")
-            said.append(f"{len(names)} {what} are {verb} ({some})")
-    return " and ".join(said) or f"the {what} come in another order"

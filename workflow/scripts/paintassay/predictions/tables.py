@@ -1,10 +1,14 @@
 """The tables of predictions: their columns, and how they are made and read."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paintassay.core import tables
+from paintassay.core.files import PathLike
 from paintassay.core.tables import integer, table_schema, text
 
 _REPLICATE = ("replicate", integer, "replicate of the model, from 1")
@@ -29,7 +33,7 @@ PROBABILITY = ("probability that it is active",)
 SPREAD = ("standard deviation of that probability; missing where there is only one", "optional")
 
 # What each file says, its first columns, and what its columns of tasks hold.
-FILES: dict[str, tuple] = {
+FILES: dict[str, tuple[str, list[tuple], tuple[str, ...]]] = {
     "views": ("Predictions of each view by one replicate.", VIEW_KEYS, PROBABILITY),
     "wells": ("Mean prediction of the views of each well.", WELL_KEYS, PROBABILITY),
     "wells_spread": ("Spread over the views of each well.", WELL_KEYS, SPREAD),
@@ -40,15 +44,20 @@ FILES: dict[str, tuple] = {
 }
 
 
-def prediction_schema(description, keys, tasks, meaning=PROBABILITY):
+def prediction_schema(
+    description: str,
+    keys: Sequence[tuple],
+    tasks: Sequence[str],
+    meaning: tuple[str, ...] = PROBABILITY,
+) -> pa.Schema:
     """Schema of a table with one float32 column a task.
 
     Parameters
     ----------
     description : str
-    keys : list of tuple
+    keys : sequence of tuple
         The columns before those of the tasks, as for `core.tables.table_schema`.
-    tasks : list of str
+    tasks : sequence of str
         Names of the tasks: the columns of the label matrix.
     meaning : tuple of str
         What the columns of the tasks mean, and "optional" where values can be missing.
@@ -61,7 +70,9 @@ def prediction_schema(description, keys, tasks, meaning=PROBABILITY):
     return table_schema(description, *keys, *columns)
 
 
-def prediction_table(name, keys, scores, tasks):
+def prediction_table(
+    name: str, keys: pd.DataFrame, scores: np.ndarray, tasks: Sequence[str]
+) -> pa.Table:
     """Make one of the tables of `FILES`.
 
     Parameters
@@ -71,7 +82,7 @@ def prediction_table(name, keys, scores, tasks):
     keys : pandas.DataFrame
         At least its first columns.
     scores : numpy.ndarray, float32, (len(keys), tasks)
-    tasks : list of str
+    tasks : sequence of str
 
     Returns
     -------
@@ -85,11 +96,11 @@ def prediction_table(name, keys, scores, tasks):
     )
     # Column by column, without pandas: it would first put the tasks together into one block.
     arrays = (pa.array(column, from_pandas=meaning is SPREAD) for column in scores.T)
-    whole = pa.Table.from_arrays([*table.columns, *arrays], names=[*names, *tasks])
-    return tables.conform(whole, prediction_schema(description, columns, tasks, meaning))
+    table = pa.Table.from_arrays([*table.columns, *arrays], names=[*names, *tasks])
+    return tables.conform(table, prediction_schema(description, columns, tasks, meaning))
 
 
-def read_predictions(name, path):
+def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     """Read one of the files of `FILES`, the reverse of `prediction_table`.
 
     Parameters

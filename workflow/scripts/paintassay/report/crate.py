@@ -1,15 +1,17 @@
-"""The results as an RO-Crate: files, what they are, and what made them, for archives to read.
+"""Describe the results as an RO-Crate: files, what they are, and what made them, for archives.
 
 Follows RO-Crate (https://w3id.org/ro/crate) with the profile of process runs
 (https://w3id.org/ro/wfrun/process): one action has the workflow as its instrument, the inputs as
 objects and the files as results.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rocrate.rocrate import ROCrate
 
-from paintassay.core.files import sha256
+from paintassay.core.files import PathLike, sha256
 
 # What the files are that go into the crate, by their names.
 DESCRIPTIONS = {
@@ -46,7 +48,9 @@ MEDIA_TYPES = {
 }
 
 
-def describe_crate(results, files, inputs, version):
+def describe_crate(
+    results: PathLike, files: Sequence[str], inputs: Mapping[str, str], version: str
+) -> dict[str, Any]:
     """Describe the results as an RO-Crate.
 
     Parameters
@@ -54,9 +58,9 @@ def describe_crate(results, files, inputs, version):
     results : str or Path
         Folder of the results, which becomes the crate.
     files : list of str
-        Files in `results`, of names that `DESCRIPTIONS` has; the first is the one to open.
+        Files in `results`, with names that are in `DESCRIPTIONS`; the first is the one to open.
     inputs : dict of str to str
-        What it is, by path or URL of an input outside of the crate.
+        Descriptions of the inputs outside of the crate, by path or URL.
     version : str
         Of the workflow.
 
@@ -86,11 +90,16 @@ def describe_crate(results, files, inputs, version):
     )
     objects = [
         crate.add_jsonld(
-            {"@id": f"#input-{number}", "@type": "CreativeWork", "name": path, "description": what}
+            {
+                "@id": f"#input-{number}",
+                "@type": "CreativeWork",
+                "name": path,
+                "description": description,
+            }
         )
-        for number, (path, what) in enumerate(inputs.items(), 1)
+        for number, (path, description) in enumerate(inputs.items(), 1)
     ]
-    made = [
+    file_entities = [
         crate.add_file(
             path,
             dest_path=Path(path).relative_to(results).as_posix(),
@@ -103,12 +112,12 @@ def describe_crate(results, files, inputs, version):
         )
         for path in files
     ]
-    crate.mainEntity = made[0]
+    crate.mainEntity = file_entities[0]
     crate.add_action(
         workflow,
         identifier="#run",
         object=objects,
-        result=made,
+        result=file_entities,
         properties={"name": "One run of the workflow", "@type": "CreateAction"},
     )
     return crate.metadata.generate()

@@ -1,14 +1,19 @@
-"""Predictions to compare, in one form; and those of this workflow's models in it."""
+"""Bring the predictions of all methods into one form, and take the parts of their runs."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 from paintassay.core.keys import RUN, WELL
-from paintassay.labels.reading import labels_of
+from paintassay.labels.reading import Labels, labels_of
 from paintassay.predictions.tables import read_predictions
+
+# Split and replicate.
+Run = tuple[int, int]
 
 
 class Predictions(NamedTuple):
@@ -31,14 +36,14 @@ class Predictions(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One part of a run, sorted by InChIKey: `labels` is 0 where a task is not predicted, too."""
+    """One part of a run, sorted by InChIKey; `labels` is 0 also where a task is not predicted."""
 
     keys: pd.DataFrame
     labels: np.ndarray
     scores: np.ndarray
 
 
-def read_model(level, path, split, tasks):
+def read_model(level: str, path: PathLike, split: int, tasks: Sequence[str]) -> Predictions:
     """Read the predictions of a model of this workflow.
 
     Parameters
@@ -61,8 +66,8 @@ def read_model(level, path, split, tasks):
         The file is no such table, has a task that the label matrix does not have, or a score that
         is not a number.
     """
-    keys, scores, found = read_predictions(level, path)
-    if unknown := set(found) - set(tasks):
+    keys, scores, predicted_tasks = read_predictions(level, path)
+    if unknown := set(predicted_tasks) - set(tasks):
         raise InputError(
             path,
             f"task {min(unknown)} is not in the label matrix",
@@ -72,51 +77,51 @@ def read_model(level, path, split, tasks):
         row, column = np.argwhere(np.isnan(scores))[0]
         raise InputError(
             path,
-            f"the score of {keys['inchikey'][row]} in {found[column]} is not a number",
-            "the network has diverged; train it with a lower learning rate",
+            f"the score of {keys['inchikey'][row]} in {predicted_tasks[column]} is not a number",
+            "the model has diverged; train it with a lower learning rate",
         )
     names = [*RUN, *(WELL if level == "wells" else []), "inchikey", "part"]
-    return Predictions(keys.assign(split=split)[names], *arrange(scores, found, tasks))
+    return Predictions(keys.assign(split=split)[names], *arrange(scores, predicted_tasks, tasks))
 
 
-def runs_of(keys):
-    """Distinct (split, replicate) of the rows, sorted, as tuples of int."""
+def runs_of(keys: pd.DataFrame) -> list[Run]:
+    """Distinct runs of the rows, sorted."""
     return sorted(set(zip(keys["split"].tolist(), keys["replicate"].tolist(), strict=True)))
 
 
-def part_of_run(predictions, run, part, labels):
+def part_of_run(predictions: Predictions, run: Run, part: str, labels: Labels) -> Part:
     """Take one part of one run, with its labels.
 
     Parameters
     ----------
     predictions : Predictions
     run : tuple of int
-        split and replicate.
+        Split and replicate.
     part : str
         train, validation, test or unlabelled.
-    labels : samples.Labels
+    labels : Labels
 
     Returns
     -------
     Part
-        The same compounds in the same order for every method, as far as both have them.
+        Sorted by InChIKey, so that compounds that two methods share are in the same order.
     """
     keys = predictions.keys
-    chosen = (keys["split"] == run[0]) & (keys["replicate"] == run[1]) & (keys["part"] == part)
+    in_part = (keys["split"] == run[0]) & (keys["replicate"] == run[1]) & (keys["part"] == part)
     order = ["inchikey", *(name for name in WELL if name in keys)]
-    keys = keys[chosen].sort_values(order, kind="stable")
+    keys = keys[in_part].sort_values(order, kind="stable")
     values = labels_of(keys, labels)
     values[:, ~predictions.predicted] = 0
     return Part(keys.reset_index(drop=True), values, predictions.scores[keys.index])
 
 
-def parts_by_run(predictions, labels):
+def parts_by_run(predictions: Predictions, labels: Labels) -> dict[Run, Part]:
     """Take the test part of every run.
 
     Parameters
     ----------
     predictions : Predictions
-    labels : samples.Labels
+    labels : Labels
 
     Returns
     -------
@@ -127,27 +132,29 @@ def parts_by_run(predictions, labels):
     return {run: part_of_run(predictions, run, "test", labels) for run in runs}
 
 
-def arrange(scores, found, tasks):
+def arrange(
+    scores: np.ndarray, predicted_tasks: Sequence[str], tasks: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Bring scores into the order of the label matrix.
 
     Parameters
     ----------
-    scores : numpy.ndarray of float32, (rows, len(found))
-    found : list of str
-        The tasks that are there.
+    scores : numpy.ndarray of float32, (rows, len(predicted_tasks))
+    predicted_tasks : list of str
+        The tasks that they are for.
     tasks : list of str
         All, in the order of the label matrix.
 
     Returns
     -------
     scores : numpy.ndarray of float32, (rows, len(tasks))
-        NaN where a task is not there.
+        NaN where a task is not predicted.
     predicted : numpy.ndarray of bool, (len(tasks),)
-        Which are.
+        Which tasks are predicted.
     """
-    predicted = np.isin(tasks, found)
-    if found == tasks:
+    predicted = np.isin(tasks, predicted_tasks)
+    if predicted_tasks == tasks:
         return scores, predicted
     arranged = np.full((len(scores), len(tasks)), np.nan, np.float32)
-    arranged[:, pd.Index(tasks).get_indexer(found)] = scores
+    arranged[:, pd.Index(tasks).get_indexer(pd.Index(predicted_tasks))] = scores
     return arranged, predicted

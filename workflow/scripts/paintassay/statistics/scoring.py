@@ -1,24 +1,28 @@
-"""How well the runs of a method predict each task."""
+"""Measure how well the runs of a method predict each task."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from paintassay.core.errors import InputError
+from paintassay.labels.reading import Labels
 from paintassay.metrics import measures
 from paintassay.metrics.measures import task_auc
 from paintassay.statistics import methods
 from paintassay.statistics.tables import EXCLUDED, METRICS
 
 
-def measure_tasks(labels, predicted, thresholds):
+def measure_tasks(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> pd.DataFrame:
     """All measures of each task.
 
     Parameters
     ----------
     labels : array_like, (samples, tasks)
         +1 active, -1 inactive, 0 missing.
-    predicted : array_like of float, (samples, tasks)
-        Scores in [0, 1], higher for active.
+    scores : array_like of float, (samples, tasks)
+        In [0, 1], higher for active.
     thresholds : array_like of float, (tasks,)
         For f1_best, found on other samples by `metrics.measures.best_thresholds`; NaN for none.
 
@@ -38,19 +42,21 @@ def measure_tasks(labels, predicted, thresholds):
         {
             "actives": actives,
             "inactives": inactives,
-            "auc": task_auc(labels, predicted),
-            "average_precision": measures.average_precision(labels, predicted),
-            "f1": measures.f1_score(labels, predicted),
-            "f1_best": measures.f1_score(labels, predicted, thresholds),
+            "auc": task_auc(labels, scores),
+            "average_precision": measures.average_precision(labels, scores),
+            "f1": measures.f1_score(labels, scores),
+            "f1_best": measures.f1_score(labels, scores, thresholds),
             "decision_threshold": thresholds,
-            "balanced_accuracy": measures.balanced_accuracy(labels, predicted),
-            "enrichment_1": measures.enrichment_factor(labels, predicted, 0.01),
-            "enrichment_5": measures.enrichment_factor(labels, predicted, 0.05),
+            "balanced_accuracy": measures.balanced_accuracy(labels, scores),
+            "enrichment_1": measures.enrichment_factor(labels, scores, 0.01),
+            "enrichment_5": measures.enrichment_factor(labels, scores, 0.05),
         }
     )
 
 
-def score_runs(method, level, predictions, labels):
+def score_runs(
+    method: str, level: str, predictions: methods.Predictions, labels: Labels
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure every run of a method on the test part.
 
     Parameters
@@ -59,7 +65,7 @@ def score_runs(method, level, predictions, labels):
     level : {"wells", "compounds"}
     predictions : methods.Predictions
         At that level.
-    labels : samples.Labels
+    labels : Labels
 
     Returns
     -------
@@ -76,44 +82,48 @@ def score_runs(method, level, predictions, labels):
     metrics, excluded = [], []
     tasks = np.array(labels.tasks, dtype=object)
     for run in methods.runs_of(predictions.keys):
-        test, validation = (
+        test_part, validation_part = (
             methods.part_of_run(predictions, run, part, labels) for part in ("test", "validation")
         )
-        if test.keys.empty:
+        if test_part.keys.empty:
             raise InputError(
                 f"predictions of {method}",
                 f"split {run[0]}, replicate {run[1]} has none of the test part",
                 "predict it; for models of the workflow add test to predictions.parts",
             )
-        thresholds = measures.best_thresholds(validation.labels, validation.scores)
-        measured = measure_tasks(test.labels, test.scores, thresholds)
-        reasons = _reasons(measured, predictions.predicted, validation)
-        place = {"method": method, "split": run[0], "replicate": run[1], "level": level}
+        thresholds = measures.best_thresholds(validation_part.labels, validation_part.scores)
+        measured = measure_tasks(test_part.labels, test_part.scores, thresholds)
+        reasons = _reasons(measured, predictions.predicted, validation_part)
+        place: dict[str, str | int] = {
+            "method": method,
+            "split": run[0],
+            "replicate": run[1],
+            "level": level,
+        }
         listed = reasons.notna()
         metrics.append(measured.assign(task=tasks, **place)[predictions.predicted])
         excluded.append(pd.DataFrame({**place, "task": tasks, "reason": reasons})[listed])
-    return tuple(
-        pd.concat(rows, ignore_index=True)[schema.names]
-        for rows, schema in (
-            (metrics, METRICS),
-            (excluded, EXCLUDED),
-        )
+    return (
+        pd.concat(metrics, ignore_index=True)[METRICS.names],
+        pd.concat(excluded, ignore_index=True)[EXCLUDED.names],
     )
 
 
-def _reasons(measured, predicted, validation):
-    """Why a task is not evaluable, or has no threshold; missing where neither is so."""
-    found = measures.count_labels(validation.labels)
-    absent = _absent_classes(measured["actives"], measured["inactives"])
-    unlearnt = _absent_classes(*(pd.Series(count) for count in found))
-    threshold = "no threshold for f1_best: the validation part has " + unlearnt
-    if validation.keys.empty:
-        threshold[:] = "no threshold for f1_best: the validation part is not predicted"
-    reasons = ("the test part has " + absent).fillna(threshold)
+def _reasons(
+    measured: pd.DataFrame, predicted: np.ndarray, validation_part: methods.Part
+) -> pd.Series:
+    """Why a task is not evaluable or has no threshold; missing where it is and has one."""
+    counts = measures.count_labels(validation_part.labels)
+    absent_in_test = _absent_classes(measured["actives"], measured["inactives"])
+    absent_in_validation = _absent_classes(*(pd.Series(count) for count in counts))
+    no_threshold = "no threshold for f1_best: the validation part has " + absent_in_validation
+    if validation_part.keys.empty:
+        no_threshold[:] = "no threshold for f1_best: the validation part is not predicted"
+    reasons = ("the test part has " + absent_in_test).fillna(no_threshold)
     return reasons.where(predicted, "not predicted")
 
 
-def _absent_classes(actives, inactives):
+def _absent_classes(actives: pd.Series, inactives: pd.Series) -> pd.Series:
     """What a task lacks, in words; missing where it lacks nothing."""
     words = pd.Series(None, actives.index, dtype="object")
     words[actives == 0] = "no active sample"

@@ -1,10 +1,12 @@
-"""The tables of the comparison of methods, in the folder statistics: their columns.
+"""The columns of the tables of the comparison of methods, in the folder statistics.
 
 A method is a model of this workflow or another tool. A run is one of its replicates on one split.
-Measures are taken on the part test, by well, as in Hofmarcher et al. 2019, and by compound; what
-is tested is tested by compound, for the wells of a compound are no independent samples. A value is
-missing where it could not be made: a task without both classes has no AUC.
+Measures are taken on the part test, by well, as in Hofmarcher et al. 2019, and by compound. Tests
+are made by compound, because the wells of a compound are not independent samples. A value that
+cannot be computed is missing: a task without both classes has no AUC.
 """
+
+from dataclasses import dataclass
 
 from paintassay.core.tables import integer, real, table_schema, text
 
@@ -147,6 +149,15 @@ EXCLUDED = table_schema(
     _TASK,
     ("reason", text, "why"),
 )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An item of problems.json: what could not be done, or only in part, and why."""
+
+    what: str
+    why: str
+
 
 FILES = {
     "metrics.parquet": METRICS,

@@ -1,12 +1,15 @@
-"""Tests between methods and intervals of a method, by compound, as tables."""
+"""Make tables of the tests between methods and of the intervals of each method, by compound."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from paintassay.metrics import bootstrap, paired, roc
 from paintassay.metrics.measures import task_auc
+from paintassay.statistics.methods import Part, Run
 from paintassay.statistics.tables import ROC_CURVES, ROC_TESTS, WILCOXON
 
 INTERVALS = [
@@ -20,20 +23,20 @@ INTERVALS = [
     "low_stratified",
     "high_stratified",
 ]
-# A curve in a picture needs no more.
+# More corners than these cannot be seen in a picture of a curve.
 MOST_POINTS = 200
 
 
-def wilcoxon_table(metrics, order):
+def wilcoxon_table(metrics: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     """Test all ordered pairs of methods over the tasks: Table 2 of Hofmarcher et al. 2019.
 
     A task's AUCs are averaged over the replicates, and then over the splits in which both methods
-    have one: the means of a pair rest on the same test parts.
+    have a run: the means of a pair rest on the same test parts.
 
     Parameters
     ----------
     metrics : pandas.DataFrame
-        As `statistics.tables.METRICS`; those by compound are taken.
+        As `statistics.tables.METRICS`; the rows by compound are used.
     order : list of str
         Methods as in the summary.
 
@@ -44,7 +47,7 @@ def wilcoxon_table(metrics, order):
     """
     by_compound = metrics[metrics["level"] == "compounds"]
     aucs = by_compound.pivot_table("auc", ["task", "split"], "method", dropna=False)
-    rows = []
+    rows: list[dict[str, object]] = []
     for better, worse in itertools.permutations(order, 2):
         both = aucs[[better, worse]].dropna().groupby("task").mean()
         result = paired.wilcoxon_pairs(both)
@@ -56,13 +59,19 @@ def wilcoxon_table(metrics, order):
     return table
 
 
-def roc_table(parts, order, tasks, permutations, seed):
+def roc_table(
+    test_parts: Mapping[str, Mapping[Run, Part]],
+    order: Sequence[str],
+    tasks: Sequence[str],
+    permutations: int,
+    seed: int,
+) -> pd.DataFrame:
     """Test all pairs of methods task by task, in the first run that both have.
 
     Parameters
     ----------
-    parts : dict of str to dict
-        Of each method {(split, replicate): methods.Part}: the test part by compound.
+    test_parts : dict of str to dict
+        Of each method the test part of every run, by compound, as from `methods.parts_by_run`.
     order : list of str
         Methods as in the summary: the first of a pair stands first.
     tasks : list of str
@@ -74,15 +83,15 @@ def roc_table(parts, order, tasks, permutations, seed):
     -------
     pandas.DataFrame
         As `statistics.tables.ROC_TESTS`: every task of every pair that has a common run; NaN where
-        it is not evaluable, or only one of them predicts it.
+        the task is not evaluable, or only one of the two predicts it.
     """
     tables = []
     for first, second in itertools.combinations(order, 2):
-        if not (common := sorted(parts[first].keys() & parts[second].keys())):
+        if not (common := sorted(test_parts[first].keys() & test_parts[second].keys())):
             continue
-        split, replicate = common[0]
-        labels, first_scores, second_scores = _shared(
-            parts[first][common[0]], parts[second][common[0]]
+        split, replicate = run = common[0]
+        labels, first_scores, second_scores = _shared_compounds(
+            test_parts[first][run], test_parts[second][run]
         )
         table = roc.compare_rocs(labels, first_scores, second_scores, permutations, seed)
         valid = table["venkatraman_valid_pvalue"]
@@ -106,21 +115,27 @@ def roc_table(parts, order, tasks, permutations, seed):
             benjamini_hochberg=paired.adjust_pvalues(valid, "fdr_bh"),
         )
         tables.append(table)
-    return _stack(tables, ROC_TESTS.names)
+    return _concatenate(tables, ROC_TESTS.names)
 
 
-def interval_table(parts, medians, tasks, replicates, seed):
+def interval_table(
+    test_parts: Mapping[str, Mapping[Run, Part]],
+    medians: pd.DataFrame,
+    tasks: Sequence[str],
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
     """Bootstrap intervals of the AUC in the run of median performance: Table S6 of the paper.
 
     Parameters
     ----------
-    parts : dict of str to dict
+    test_parts : dict of str to dict
         As in `roc_table`.
     medians : pandas.DataFrame
         As `statistics.compare.median_runs`.
     tasks : list of str
         Columns of the label matrix, in its order.
-    replicates, seed : int
+    resamples, seed : int
         For `metrics.bootstrap.bootstrap_auc`.
 
     Returns
@@ -130,7 +145,7 @@ def interval_table(parts, medians, tasks, replicates, seed):
     """
     tables = []
     for method, split, replicate in medians.itertuples():
-        part = parts[method][split, replicate]
+        part = test_parts[method][split, replicate]
         table = {
             "method": method,
             "task": tasks,
@@ -140,18 +155,20 @@ def interval_table(parts, medians, tasks, replicates, seed):
         }
         for ending, stratified in (("", False), ("_stratified", True)):
             table[f"low{ending}"], table[f"high{ending}"] = bootstrap.bootstrap_auc(
-                part.labels, part.scores, replicates, seed, stratified
+                part.labels, part.scores, resamples, seed, stratified
             )
         tables.append(pd.DataFrame(table))
-    return _stack(tables, INTERVALS)
+    return _concatenate(tables, INTERVALS)
 
 
-def curve_table(parts, medians, tasks):
+def curve_table(
+    test_parts: Mapping[str, Mapping[Run, Part]], medians: pd.DataFrame, tasks: Sequence[str]
+) -> pd.DataFrame:
     """ROC curves of the run of median performance.
 
     Parameters
     ----------
-    parts, medians, tasks
+    test_parts, medians, tasks
         As in `interval_table`.
 
     Returns
@@ -161,16 +178,18 @@ def curve_table(parts, medians, tasks):
     """
     tables = []
     for method, split, replicate in medians.itertuples():
-        part = parts[method][split, replicate]
-        for number in np.flatnonzero(np.isfinite(task_auc(part.labels, part.scores))):
+        part = test_parts[method][split, replicate]
+        for number in np.flatnonzero(np.isfinite(task_auc(part.labels, part.scores))).tolist():
             false, true = roc_corners(part.labels[:, number], part.scores[:, number])
             curve = {"false_positive_rate": false, "true_positive_rate": true}
             place = {"method": method, "split": split, "replicate": replicate}
             tables.append(pd.DataFrame(curve).assign(task=tasks[number], **place))
-    return _stack(tables, ROC_CURVES.names)
+    return _concatenate(tables, ROC_CURVES.names)
 
 
-def roc_corners(labels, scores, most=MOST_POINTS):
+def roc_corners(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, most: int = MOST_POINTS
+) -> tuple[np.ndarray, np.ndarray]:
     """Corners of a ROC curve, from (0, 0) to (1, 1).
 
     Parameters
@@ -179,7 +198,7 @@ def roc_corners(labels, scores, most=MOST_POINTS):
         +1 active, -1 inactive, 0 missing (left out); both classes are there.
     scores : array_like of float, (samples,)
     most : int
-        Of more corners so many are kept, evenly along the curve.
+        If the curve has more corners, this many are kept, evenly along the curve.
 
     Returns
     -------
@@ -190,27 +209,29 @@ def roc_corners(labels, scores, most=MOST_POINTS):
     order = np.argsort(-scores[labels != 0], kind="stable")
     score, active = scores[labels != 0][order], labels[labels != 0][order] > 0
     last_of_score = np.append(score[1:] != score[:-1], True)
-    found = np.append(0, np.cumsum(active)[last_of_score])
-    wrong = np.append(0, np.cumsum(~active)[last_of_score])
-    up, right = np.diff(found), np.diff(wrong)
+    true = np.append(0, np.cumsum(active)[last_of_score])
+    false = np.append(0, np.cumsum(~active)[last_of_score])
+    up, right = np.diff(true), np.diff(false)
     # Between two steps of one direction there is no corner.
     turns = up[1:] * right[:-1] != up[:-1] * right[1:]
     corners = np.flatnonzero(np.concatenate([[True], turns, [True]]))
     if len(corners) > most:
         corners = corners[np.linspace(0, len(corners) - 1, most).round().astype(int)]
-    return wrong[corners] / wrong[-1], found[corners] / found[-1]
+    return false[corners] / false[-1], true[corners] / true[-1]
 
 
-def _stack(tables, columns):
+def _concatenate(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     """One table below the other; there may be none."""
-    whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    return whole[columns]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    return table[columns]
 
 
-def _shared(first, second):
+def _shared_compounds(
+    first_part: Part, second_part: Part
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels and both scores of the compounds, and the tasks, that both methods predict."""
-    rows = pd.Index(first.keys["inchikey"]).get_indexer(second.keys["inchikey"])
+    rows = pd.Index(first_part.keys["inchikey"]).get_indexer(second_part.keys["inchikey"])
     at_second = np.flatnonzero(rows >= 0)
     at_first = rows[at_second]
-    labels = np.where(second.labels[at_second] == 0, 0, first.labels[at_first])
-    return labels, first.scores[at_first], second.scores[at_second]
+    labels = np.where(second_part.labels[at_second] == 0, 0, first_part.labels[at_first])
+    return labels, first_part.scores[at_first], second_part.scores[at_second]

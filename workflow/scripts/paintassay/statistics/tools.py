@@ -1,6 +1,7 @@
-"""Predictions of other tools, checked at the door."""
+"""Read the predictions of other tools, and check them."""
 
 import difflib
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
-from paintassay.core.keys import RUN, WELL
+from paintassay.core.files import PathLike
+from paintassay.core.keys import PARTS, RUN, UNLABELLED, WELL
 from paintassay.core.tables import integer, text
+from paintassay.predictions.average import average
 from paintassay.statistics.methods import Predictions, arrange
+from paintassay.statistics.tables import Problem
 
-PARTS = ("train", "validation", "test", "unlabelled")
+KNOWN_PARTS = (*PARTS, UNLABELLED)
 # Columns beside those of the tasks.
 KEYS = {
     "plate": text,
@@ -28,14 +32,17 @@ SCORE = pa.float32()
 FORMAT = "docs/predictions.md describes the format"
 
 
-def read_tool(path, tasks, splits, compounds):
+def read_tool(
+    path: PathLike, tasks: Sequence[str], splits: pd.DataFrame, compounds: Collection[str]
+) -> dict[str, Predictions]:
     """Read another tool's predictions.
 
     Parameters
     ----------
     path : str or Path
-        CSV (also gzipped) or Parquet with inchikey, and by well plate and well; if you like part,
-        split and replicate; and a column of scores in [0, 1] for each task that is predicted.
+        CSV (also gzipped) or Parquet with inchikey; plate and well, if the predictions are by
+        well; optionally part, split and replicate; and a column of scores in [0, 1] for each task
+        that is predicted.
     tasks : list of str
         Columns of the label matrix, in its order.
     splits : pandas.DataFrame
@@ -46,31 +53,35 @@ def read_tool(path, tasks, splits, compounds):
     Returns
     -------
     dict of str to Predictions
-        "compounds"; also "wells" if it is by well, and then the compounds are the wells' means.
+        "compounds"; also "wells" if the file is by well: then the compounds are the wells' means.
 
     Raises
     ------
     InputError
-        Something in the file cannot be right; it names row (from 1, the header not counted),
+        Something in the file is wrong; the error names row (from 1, the header not counted),
         column and value.
     """
-    table, found = _read_table(path, tasks)
-    keys = _check_keys(path, table.drop_columns(found).to_pandas(), splits, compounds)
-    scores = np.empty((len(table), len(found)), np.float32)
-    for number, task in enumerate(found):
+    table, predicted_tasks = _read_table(path, tasks)
+    keys = _check_keys(path, table.drop_columns(predicted_tasks).to_pandas(), splits, compounds)
+    scores = np.empty((len(table), len(predicted_tasks)), np.float32)
+    for number, task in enumerate(predicted_tasks):
         values = table[task].to_numpy()
         if len(wrong := np.flatnonzero(~((values >= 0) & (values <= 1)))):
             what = "is no number" if np.isnan(values[wrong[0]]) else "lies outside [0, 1]"
             hint = f"ranks can be divided by the number of samples; {FORMAT}"
             raise _wrong_cell(path, wrong[0], task, values[wrong[0]], what, hint)
         scores[:, number] = values
-    whole = Predictions(keys, *arrange(scores, found, tasks))
+    scores, predicted = arrange(scores, predicted_tasks, tasks)
+    predictions = Predictions(keys, scores, predicted)
     if "well" not in keys:
-        return {"compounds": whole}
-    return {"wells": whole, "compounds": _average_wells(whole)}
+        return {"compounds": predictions}
+    by = [*RUN, "inchikey", "part"]
+    # The rows that it averages are wells here.
+    compound_keys, means, _ = average(keys, scores, by)
+    return {"wells": predictions, "compounds": Predictions(compound_keys[by], means, predicted)}
 
 
-def find_other_parts(tool, keys, splits):
+def find_other_parts(tool: str, keys: pd.DataFrame, splits: pd.DataFrame) -> list[Problem]:
     """Say how many compounds a tool has in another part than the workflow's own split.
 
     Parameters
@@ -83,18 +94,18 @@ def find_other_parts(tool, keys, splits):
 
     Returns
     -------
-    list of dict
-        As `statistics.compare.compare` gives problems: none, or one.
+    list of Problem
+        None, or one.
     """
-    own = keys[["split", "inchikey", "part"]].drop_duplicates()
-    both = own.merge(splits, on=["split", "inchikey"], suffixes=("", "_of_split"))
-    if not (other := int((both["part"] != both["part_of_split"]).sum())):
+    parts = keys[["split", "inchikey", "part"]].drop_duplicates()
+    both = parts.merge(splits, on=["split", "inchikey"], suffixes=("", "_of_split"))
+    if not (differing := int((both["part"] != both["part_of_split"]).sum())):
         return []
-    why = f"its file has {other} of {len(both)} in other parts than the workflow's splits"
-    return [{"what": f"comparison of {tool} on all compounds", "why": why}]
+    why = f"its file has {differing} of {len(both)} in other parts than the workflow's splits"
+    return [Problem(f"comparison of {tool} on all compounds", why)]
 
 
-def _read_table(path, tasks):
+def _read_table(path: PathLike, tasks: Sequence[str]) -> tuple[pa.Table, list[str]]:
     """The file as an Arrow table with the right types, and the tasks that it has."""
     try:
         table = pq.read_table(path) if Path(path).suffix == ".parquet" else _read_csv(path, tasks)
@@ -112,19 +123,19 @@ def _read_table(path, tasks):
     if "inchikey" in absent or len(absent) == 1:
         problem = f"has no column {absent[0]}"
         raise InputError(path, problem, "predictions by well need plate, well and inchikey")
-    found = [name for name in names if name in tasks]
-    if not found:
+    predicted_tasks = [name for name in names if name in tasks]
+    if not predicted_tasks:
         raise InputError(path, "has no column of a task", f"tasks are named as {tasks[0]}")
     if not len(table):
         raise InputError(path, "has a header but no rows", FORMAT)
     for number, name in enumerate(names):
         column = _cast(path, name, table[name], KEYS.get(name, SCORE))
         table = table.set_column(number, name, column)
-    return table, found
+    return table, predicted_tasks
 
 
-def _read_csv(path, tasks):
-    """Numbers as numbers; all as text where that fails, so that the wrong one can be shown."""
+def _read_csv(path: PathLike, tasks: Sequence[str]) -> pa.Table:
+    """Numbers as numbers; if that fails, all as text, so that the wrong value can be shown."""
     options = pa.csv.ConvertOptions(
         column_types={**KEYS, **dict.fromkeys(tasks, SCORE)}, strings_can_be_null=True
     )
@@ -137,10 +148,10 @@ def _read_csv(path, tasks):
         return pa.csv.read_csv(path, convert_options=options)
 
 
-def _cast(path, name, column, kind):
+def _cast(path: PathLike, name: str, column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     if column.null_count:
         row = column.is_null().index(True).as_py()
-        raise InputError(_place(path, row, name), "is missing", FORMAT)
+        raise InputError(_cell_name(path, row, name), "is missing", FORMAT)
     try:
         return column.cast(kind)
     except pa.lib.ArrowException as error:
@@ -153,15 +164,17 @@ def _cast(path, name, column, kind):
         raise
 
 
-def _check_keys(path, keys, splits, compounds):
-    """The keys, completed: split, replicate and part are there."""
+def _check_keys(
+    path: PathLike, keys: pd.DataFrame, splits: pd.DataFrame, compounds: Collection[str]
+) -> pd.DataFrame:
+    """Check the keys, and add split, replicate and part where they are missing."""
     keys = keys.assign(**{name: 1 for name in RUN if name not in keys})
     numbers = sorted(splits["split"].unique().tolist())
-    own_part = keys.get("part", pd.Series("test", keys.index))
+    parts = keys.get("part", pd.Series("test", keys.index))
     checks = [
         (~keys["split"].isin(numbers), "split", f"is no split; there are {numbers}", FORMAT),
         (keys["replicate"] < 1, "replicate", "is below 1", "replicates are counted from 1"),
-        (~own_part.isin(PARTS), "part", f"is none of {', '.join(PARTS)}", FORMAT),
+        (~parts.isin(KNOWN_PARTS), "part", f"is none of {', '.join(KNOWN_PARTS)}", FORMAT),
         (
             ~keys["inchikey"].isin(compounds),
             "inchikey",
@@ -174,38 +187,30 @@ def _check_keys(path, keys, splits, compounds):
             row = int(wrong.argmax())
             raise _wrong_cell(path, row, column, keys[column].iloc[row], what, hint)
     sample = [*RUN, *([*WELL] if "well" in keys else ["inchikey"])]
-    if (again := keys.duplicated(sample)).any():
-        row = int(again.argmax())
+    if (repeated := keys.duplicated(sample)).any():
+        row = int(repeated.argmax())
         first = int((keys[sample] == keys[sample].iloc[row]).all(axis=1).argmax())
         value = ", ".join(f"{name} {keys[name].iloc[row]}" for name in sample)
         raise InputError(
-            _place(path, row, sample[-1]),
+            _cell_name(path, row, sample[-1]),
             f"is the same sample as row {first + 1} ({value})",
-            "number what are different networks or splits in columns replicate and split",
+            "give different models and splits different numbers in replicate and split",
         )
     if "part" not in keys:
-        parts = splits[["split", "inchikey", "part"]]
-        keys = keys.merge(parts, on=["split", "inchikey"], how="left", validate="many_to_one")
+        parts_of_splits = splits[["split", "inchikey", "part"]]
+        keys = keys.merge(
+            parts_of_splits, on=["split", "inchikey"], how="left", validate="many_to_one"
+        )
         keys["part"] = keys["part"].fillna("unlabelled")
     names = [*RUN, *(WELL if "well" in keys else []), "inchikey", "part"]
     return keys[names]
 
 
-def _average_wells(wells):
-    """Mean over the wells of each compound, by run and part."""
-    by = [*RUN, "inchikey", "part"]
-    group = wells.keys.groupby(by, sort=True).ngroup().to_numpy()
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    sizes = np.diff(starts, append=len(order))
-    sums = np.add.reduceat(wells.scores[order], starts, axis=0, dtype=np.float64)
-    keys = wells.keys.iloc[order[starts]][by].reset_index(drop=True)
-    return Predictions(keys, (sums / sizes[:, None]).astype(np.float32), wells.predicted)
-
-
-def _place(path, row, column):
+def _cell_name(path: PathLike, row: int, column: str) -> str:
     return f"{path}, row {row + 1}, column {column}"
 
 
-def _wrong_cell(path, row, column, value, what, hint):
-    return InputError(_place(path, row, column), f"{value!s} {what}", hint)
+def _wrong_cell(
+    path: PathLike, row: int, column: str, value: object, what: str, hint: str
+) -> InputError:
+    return InputError(_cell_name(path, row, column), f"{value!s} {what}", hint)

@@ -1,20 +1,25 @@
 """Weights from a file: the authors' GapNet, or a model of this workflow."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 from paintassay.models._registry import build_model
 
 # How many tensors a message names of each kind.
 NAMED = 5
+_AGAIN = "fetch the file again, and compare its size and checksum to the source's"
 
 
-def load_weights(model, path, replace_outputs=False):
+def load_weights(
+    model: torch.nn.Module, path: PathLike, replace_outputs: bool = False
+) -> list[str]:
     """Load weights from a file into a model. The model changes only if all of them fit.
 
     The file says neither the order of the channels nor that of the tasks. The authors' GapNet
@@ -43,39 +48,39 @@ def load_weights(model, path, replace_outputs=False):
         The file cannot be read, holds something else, does not fit the model, or has values that
         are not finite.
     """
-    found, own = _read_state(path), model.state_dict()
-    outputs = _outputs(model)
+    state, of_model = _read_state(path), model.state_dict()
+    outputs = _names_of_outputs(model)
     fresh = outputs if replace_outputs else []
-    found = {name: tensor for name, tensor in found.items() if name not in fresh}
-    wanted = {name: tensor for name, tensor in own.items() if name not in fresh}
-    _check_fit(found, wanted, outputs, model.built_as["name"], path)
-    for name, tensor in found.items():
+    state = {name: tensor for name, tensor in state.items() if name not in fresh}
+    expected = {name: tensor for name, tensor in of_model.items() if name not in fresh}
+    _check_fit(state, expected, outputs, vars(model)["built_as"]["name"], path)
+    for name, tensor in state.items():
         # In the model's type, in which a large value may become infinite.
-        found[name] = tensor.to(own[name].dtype)
-        if not torch.isfinite(found[name]).all():
+        state[name] = tensor.to(of_model[name].dtype)
+        if not torch.isfinite(state[name]).all():
             raise InputError(
                 path,
                 f"{name} has values that are not finite",
                 "the training that wrote it diverged, or the file is damaged; take another",
             )
-    model.load_state_dict(found, strict=False)
+    model.load_state_dict(state, strict=False)
     return fresh
 
 
-def _read_state(path):
+def _read_state(path: PathLike) -> dict[str, torch.Tensor]:
     """State dictionary of a file, by its content and not its name."""
     try:
         with Path(path).open("rb") as file:
-            start = file.read(9)
+            head = file.read(9)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}") from error
     # Eight bytes of length, then the header as JSON.
-    if start[8:] == b"{":
+    if head[8:] == b"{":
         return _read_safetensors(path)
     content = _read_pickle(path)
     if isinstance(content, Mapping):
         content = content.get("state_dict", content)
-    if reason := _no_state(content):
+    if reason := _why_no_state(content):
         raise InputError(
             path,
             f"holds no state dictionary: {reason}",
@@ -87,7 +92,7 @@ def _read_state(path):
     return dict(content)
 
 
-def _no_state(content):
+def _why_no_state(content: object) -> str | None:
     """Say why something read from a file is no state dictionary; None if it is one."""
     if not isinstance(content, Mapping):
         return f"it is of type {type(content).__name__}"
@@ -97,14 +102,14 @@ def _no_state(content):
     return None if content else "it is empty"
 
 
-def _read_safetensors(path):
+def _read_safetensors(path: PathLike) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
         raise InputError(path, f"is a damaged safetensors file: {error}", _AGAIN) from error
 
 
-def _read_pickle(path):
+def _read_pickle(path: PathLike) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     # PyTorch says by errors of many types that a file is cut off, damaged or none of its own.
@@ -121,38 +126,44 @@ def _read_pickle(path):
         ) from error
 
 
-_AGAIN = "fetch the file again, and compare its size and checksum to the source's"
-
-
-def _outputs(model):
+def _names_of_outputs(model: torch.nn.Module) -> list[str]:
     """Names of the tensors whose shape depends on the number of tasks."""
-    more = {**model.built_as, "tasks": model.built_as["tasks"] + 1}
+    arguments = dict(vars(model)["built_as"])
+    arguments["tasks"] += 1
     with torch.device("meta"):
-        shapes = {name: tensor.shape for name, tensor in build_model(**more).state_dict().items()}
-    return [name for name, tensor in model.state_dict().items() if tensor.shape != shapes[name]]
+        state = build_model(**arguments).state_dict()
+    return [
+        name for name, tensor in model.state_dict().items() if tensor.shape != state[name].shape
+    ]
 
 
-def _check_fit(found, wanted, outputs, model_name, path):
+def _check_fit(
+    state: Mapping[str, torch.Tensor],
+    expected: Mapping[str, torch.Tensor],
+    outputs: Sequence[str],
+    model_name: str,
+    path: PathLike,
+) -> None:
     """Say in one error all that is wrong with the names and shapes of a file's tensors."""
     differing = [
-        name for name in wanted if name in found and found[name].shape != wanted[name].shape
+        name for name in expected if name in state and state[name].shape != expected[name].shape
     ]
     shapes = [
-        f"{name} {tuple(found[name].shape)} instead of {tuple(wanted[name].shape)}"
+        f"{name} {tuple(state[name].shape)} instead of {tuple(expected[name].shape)}"
         for name in differing
     ]
     problems = [
-        f"{kind} {_some(names)}"
+        f"{kind} {_list_names(names)}"
         for kind, names in [
-            ("it lacks", [name for name in wanted if name not in found]),
-            ("it has beside", [name for name in found if name not in wanted]),
+            ("it lacks", [name for name in expected if name not in state]),
+            ("it has beside", [name for name in state if name not in expected]),
             ("it has other shapes:", shapes),
         ]
         if names
     ]
     if not problems:
         return
-    if set(found) == set(wanted) and set(differing) <= set(outputs):
+    if set(state) == set(expected) and set(differing) <= set(outputs):
         hint = (
             f"the weights are for other tasks; with models.{model_name}.replace_outputs: true the "
             "output layer starts anew and the rest is taken"
@@ -165,6 +176,6 @@ def _check_fit(found, wanted, outputs, model_name, path):
     raise InputError(path, f"does not fit {model_name}: {'; '.join(problems)}", hint)
 
 
-def _some(names):
+def _list_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

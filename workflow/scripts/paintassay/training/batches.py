@@ -1,13 +1,18 @@
-"""Batches: which samples go together, and how they get to the device in time."""
+"""Deal samples into batches, and bring the batches to the device in time."""
 
 from collections import deque
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 
+from paintassay.training.samples import Samples
 
-def epoch_batches(count, batch_size, seed, epoch, share=1.0):
+
+def epoch_batches(
+    count: int, batch_size: int, seed: int, epoch: int, share: float = 1.0
+) -> list[np.ndarray]:
     """Deal the samples of an epoch into batches, anew each epoch.
 
     Parameters
@@ -35,11 +40,17 @@ def epoch_batches(count, batch_size, seed, epoch, share=1.0):
     return np.array_split(order, -(-taken // batch_size)) if taken else []
 
 
-def feed(samples, batches, device, threads=2, depth=3):
+def read_ahead(
+    samples: Samples,
+    batches: Sequence[np.ndarray],
+    device: torch.device | str,
+    threads: int = 2,
+    depth: int = 3,
+) -> Generator[torch.Tensor, None, None]:
     """Read batches ahead and put them on a device.
 
-    Memory is that of `depth` of the largest batches, whatever their number. Leaving the loop
-    early, or an error of a reader, which is raised here, ends the threads.
+    It needs the memory of `depth` batches of the largest size, however many there are. The threads
+    end when the loop is left early, or when a reader raises an error, which is raised here again.
 
     Parameters
     ----------
@@ -55,8 +66,8 @@ def feed(samples, batches, device, threads=2, depth=3):
     Yields
     ------
     torch.Tensor of uint8 or float32, (len(batch), *samples.shape)
-        In the order of `batches`. On the CPU valid until the next is asked for; on a GPU ready
-        for the current stream.
+        In the order of `batches`. On the CPU a batch is valid until the next is asked for; on a
+        GPU it is ready for the current stream.
     """
     if depth < 1:
         raise ValueError(f"a depth of {depth}")
@@ -65,17 +76,19 @@ def feed(samples, batches, device, threads=2, depth=3):
     copies = torch.cuda.Stream(device) if on_gpu else None
     shape = (max(map(len, batches), default=0), *samples.shape)
     dtype = torch.from_numpy(np.empty(0, samples.dtype)).dtype
-    # Only from pinned memory does a copy run beside the host's work.
+    # Only a copy from pinned memory runs while the host works.
     buffers = [torch.empty(shape, dtype=dtype, pin_memory=on_gpu) for _ in batches[:depth]]
 
-    def fill(buffer, indices, copied):
+    def fill(
+        buffer: torch.Tensor, indices: np.ndarray, copied: torch.cuda.Event | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         if copied is not None:
             copied.synchronize()
         samples.read(indices, buffer[: len(indices)].numpy())
         return buffer, buffer[: len(indices)]
 
     rest = iter(batches)
-    with ThreadPoolExecutor(threads, thread_name_prefix="feed") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="read_ahead") as pool:
         ahead = deque(
             pool.submit(fill, buffer, indices, None)
             for buffer, indices in zip(buffers, rest, strict=False)
@@ -85,7 +98,7 @@ def feed(samples, batches, device, threads=2, depth=3):
                 buffer, batch = ahead.popleft().result()
                 copied = None
                 if copies is not None:
-                    # On a stream of its own the copy runs beside the step before.
+                    # The copy has a stream of its own, so that it runs during the step before.
                     with torch.cuda.stream(copies):
                         batch = batch.to(device, non_blocking=True)
                         copied = copies.record_event()

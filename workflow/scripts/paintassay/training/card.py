@@ -1,8 +1,13 @@
-"""The card of a trained network: what it is, for people and, in its head, for programs."""
+"""The card of a trained model: what it is, for people and, in its head, for programs."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import yaml
 
 from paintassay.core.versions import software_versions
+from paintassay.training.state import History
+from paintassay.training.weights import TrainedModel
 
 PACKAGES = ("monai", "numpy", "safetensors", "torch")
 KINDS = {
@@ -16,19 +21,31 @@ STANDARDISED = {
 }
 
 
-def model_card(facts, history, counts, parameters, config):
-    """Write the card of a trained network. The same arguments give the same text.
+class PartCounts(NamedTuple):
+    """How much a part of a split has to train on."""
+
+    views: int
+    compounds: int
+    labels: int
+
+
+def model_card(
+    trained: TrainedModel,
+    history: History,
+    counts: Mapping[str, PartCounts],
+    parameters: int,
+    config: Mapping[str, object],
+) -> str:
+    """Write the card of a trained model. The same arguments give the same text.
 
     Parameters
     ----------
-    facts : dict
-        As in the weights file: `training.weights.NEEDED`, and split, replicate, settings, weights
-        (SHA-256 of those it started from, or None), code (dict of digests), data (digest).
-    history : training_state.History
-    counts : dict of str to dict
-        Of the parts train and validation: views, compounds and labels.
+    trained : TrainedModel
+    history : History
+    counts : dict of str to PartCounts
+        Of the parts train and validation.
     parameters : int
-        How many the network has.
+        How many the model has.
     config : dict
         Quoted at the end.
 
@@ -39,34 +56,34 @@ def model_card(facts, history, counts, parameters, config):
         under ``paintassay``.
     """
     best = history.best
-    name = f"{facts['model']}, split {facts['split']}, replicate {facts['replicate']}"
-    images = facts["input"] != "features"
-    own = {
-        "model": facts["model"],
-        "split": facts["split"],
-        "replicate": facts["replicate"],
+    name = f"{trained.model}, split {trained.split}, replicate {trained.replicate}"
+    images = trained.input != "features"
+    entry: dict[str, object] = {
+        "model": trained.model,
+        "split": trained.split,
+        "replicate": trained.replicate,
         "parameters": parameters,
-        "tasks": len(facts["tasks"]),
+        "tasks": len(trained.tasks),
         "best_epoch": best["epoch"] if best else None,
         "validation_auc": best["validation_auc"] if best else None,
         "evaluable_tasks": best["evaluable_tasks"] if best else None,
-        "started_from": facts["weights"],
-        "data": facts["data"],
-        "code": facts["code"],
+        "started_from": trained.weights,
+        "data": trained.data,
+        "code": dict(trained.code),
         "versions": software_versions(*PACKAGES),
     }
-    head = {
+    head: dict[str, object] = {
         "library_name": "pytorch",
         "pipeline_tag": "image-classification" if images else "tabular-classification",
-        "tags": ["cell-painting", "bioactivity", "multi-label", facts["model"]],
+        "tags": ["cell-painting", "bioactivity", "multi-label", trained.model],
         "metrics": ["roc_auc"],
-        "paintassay": own,
+        "paintassay": entry,
     }
     if best and best["validation_auc"] is not None:
         metric = {"type": "roc_auc", "name": "mean AUC", "value": best["validation_auc"]}
         result = {
             "task": {"type": head["pipeline_tag"]},
-            "dataset": {"type": "cell-painting", "name": f"split {facts['split']}, validation"},
+            "dataset": {"type": "cell-painting", "name": f"split {trained.split}, validation"},
             "metrics": [metric],
         }
         head["model-index"] = [{"name": name, "results": [result]}]
@@ -79,21 +96,21 @@ A network that predicts in which assays a compound is active, from cells that we
 and stained (Cell Painting), after Hofmarcher et al. 2019, https://doi.org/10.1021/acs.jcim.8b00670.
 
 - parameters: {parameters:,}
-- outputs: {len(facts["tasks"])}, one for each column of the label matrix, in the order that the
+- outputs: {len(trained.tasks)}, one for each column of the label matrix, in the order that the
   weights file names them; the logistic function of an output is the probability of being active
 
 ## Input
 
-{_input(facts)}
+{_describe_input(trained)}
 
 ## Training data
 
-{_data(counts)}
-A label is that of a compound in a column; missing ones did not count. {_start(facts)}
+{_describe_data(counts)}
+A label is that of a compound in a column; missing ones did not count. {_describe_start(trained)}
 
 ## Result
 
-{_result(history)}
+{_describe_result(history)}
 
 ## Limits
 
@@ -108,44 +125,45 @@ microscopes unlike those of the training.
 """
 
 
-def _input(facts):
-    sizes = facts | {"channels": len(facts["channels"])}
-    sample = KINDS[facts["input"]].format(**sizes)
-    if facts["input"] == "features":
+def _describe_input(trained: TrainedModel) -> str:
+    sample = KINDS[trained.input].format(
+        channels=len(trained.channels), width=trained.width, height=trained.height
+    )
+    if trained.standardise:
         order = "as the weights file names them"
-        scale = STANDARDISED[facts["standardise"]]
+        scale = STANDARDISED[trained.standardise]
     else:
-        order = ", ".join(facts["channels"])
+        order = ", ".join(trained.channels)
         scale = "(x - mean) / (std + 1e-7) for each sample and channel, std with n - 1"
     return f"- a sample: {sample}\n- their order: {order}\n- standardised: {scale}"
 
 
-def _data(counts):
+def _describe_data(counts: Mapping[str, PartCounts]) -> str:
     rows = [
-        f"| {part} | {count['views']:,} | {count['compounds']:,} | {count['labels']:,} |"
+        f"| {part} | {count.views:,} | {count.compounds:,} | {count.labels:,} |"
         for part, count in counts.items()
     ]
-    what = "| part | views | compounds | labels |\n| --- | --- | --- | --- |\n"
-    return what + "\n".join(rows) + "\n"
+    head = "| part | views | compounds | labels |\n| --- | --- | --- | --- |\n"
+    return head + "\n".join(rows) + "\n"
 
 
-def _start(facts):
-    if facts["weights"] is None:
+def _describe_start(trained: TrainedModel) -> str:
+    if trained.weights is None:
         return "It started from random weights."
-    return f"It started from the weights with the SHA-256 {facts['weights']}."
+    return f"It started from the weights with the SHA-256 {trained.weights}."
 
 
-def _result(history):
+def _describe_result(history: History) -> str:
     best = history.best
     if best is None:
         return "It was not trained here: the weights are those it started from."
-    how = {
+    criterion = {
         "validation_auc": "highest mean AUC on the validation wells",
         "validation_loss": "lowest loss on the validation views, as no task had both classes",
     }[history.chosen_by]
     auc = best["validation_auc"]
     return (
-        f"Of {len(history.epochs)} epochs, number {best['epoch']} was kept: the {how}.\n\n"
+        f"Of {len(history.epochs)} epochs, number {best['epoch']} was kept: the {criterion}.\n\n"
         "| training loss | validation loss | validation AUC | tasks evaluated |\n"
         "| --- | --- | --- | --- |\n"
         f"| {best['training_loss']:.4f} | {best['validation_loss']:.4f} | "
@@ -153,5 +171,5 @@ def _result(history):
     )
 
 
-def _yaml(data):
+def _yaml(data: Mapping[str, object]) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)

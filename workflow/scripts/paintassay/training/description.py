@@ -1,23 +1,47 @@
 """What a model is made of and what it costs: layers, parameters, arithmetic, time and memory."""
 
 import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from paintassay.training.tables import ARCHITECTURES, COSTS
 
 
-def count_parameters(model):
+@dataclass(frozen=True)
+class TrainingCost:
+    """What one training has cost.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    parameters : int
+    gmacs : float
+        10^9 multiply-accumulates for one sample.
+    timing : pandas.DataFrame
+        As `training.tables.TIMING`.
+    """
+
+    model: str
+    parameters: int
+    gmacs: float
+    timing: pd.DataFrame
+
+
+def count_parameters(model: nn.Module) -> int:
     """Number of the trained parameters of a model."""
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
-def count_macs(model, shape):
+def count_macs(model: nn.Module, shape: Sequence[int]) -> int:
     """Count the multiply-accumulates that a model needs for one sample, in evaluation.
 
-    Those of convolutions and matrix products count, others hardly matter. Nothing is computed
+    Only those of convolutions and matrix products count; others hardly matter. Nothing is computed
     or allocated, and the model stays as it is.
 
     Parameters
@@ -30,57 +54,48 @@ def count_macs(model, shape):
     -------
     int
     """
-    # A copy with the shapes and none of the values.
-    tensors = [*model.parameters(), *model.buffers()]
-    empty = copy.deepcopy(model, {id(tensor): tensor.to("meta") for tensor in tensors}).eval()
+    empty = _copy_without_values(model)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         empty(torch.empty(1, *shape, device="meta"))
     # A multiply-accumulate is two operations.
     return counter.get_total_flops() // 2
 
 
-def cost_table(jobs):
+def cost_table(trainings: Sequence[TrainingCost]) -> pd.DataFrame:
     """Summarise what the trainings of each model have cost.
 
-    The first epoch of a job, which warms up, counts only if there is no other.
+    The first epoch of a training, which warms up, counts only if there is no other.
 
     Parameters
     ----------
-    jobs : list of dict
-        One trained network each: model, parameters, gmacs, and timing, a pandas.DataFrame with a
-        row an epoch and columns epoch, training_seconds, validation_seconds, samples (of
-        training), peak_memory_mb and device.
+    trainings : sequence of TrainingCost
 
     Returns
     -------
     pandas.DataFrame
-        Columns of `COSTS`, a row a model in the order of their first jobs.
+        Columns of `COSTS`, a row a model in the order of their first trainings.
     """
     rows = []
-    for model in dict.fromkeys(job["model"] for job in jobs):
-        own = [job for job in jobs if job["model"] == model]
-        every = pd.concat([job["timing"] for job in own])
-        warm = pd.concat([_warm(job["timing"]) for job in own])
+    for model in dict.fromkeys(training.model for training in trainings):
+        of_model = [training for training in trainings if training.model == model]
+        timing = pd.concat([training.timing for training in of_model])
+        warm = pd.concat([_without_first_epoch(training.timing) for training in of_model])
         rows.append(
             {
                 "model": model,
-                "parameters": own[0]["parameters"],
-                "gmacs": own[0]["gmacs"],
+                "parameters": of_model[0].parameters,
+                "gmacs": of_model[0].gmacs,
                 "seconds_per_epoch": warm["training_seconds"].median(),
                 "samples_per_second": (warm["samples"] / warm["training_seconds"]).median(),
-                "peak_memory_mb": every["peak_memory_mb"].max(),
-                "device": ";".join(sorted(every["device"].dropna().unique())) or None,
+                "peak_memory_mb": timing["peak_memory_mb"].max(),
+                "device": ";".join(sorted(timing["device"].dropna().unique())) or None,
             }
         )
     return pd.DataFrame(rows, columns=COSTS.names)
 
 
-def _warm(timing):
-    return timing[timing["epoch"] > timing["epoch"].min()] if len(timing) > 1 else timing
-
-
-def layer_table(model, shape):
-    """List the layers of a network.
+def layer_table(model: nn.Module, shape: Sequence[int]) -> pd.DataFrame:
+    """List the layers of a model.
 
     Parameters
     ----------
@@ -95,22 +110,23 @@ def layer_table(model, shape):
         Columns of `ARCHITECTURES` but model; a row for each time that a module without parts of
         its own, or with parameters of its own, is used in evaluation.
     """
-    tensors = [*model.parameters(), *model.buffers()]
-    # A copy with the shapes and none of the values.
-    empty = copy.deepcopy(model, {id(tensor): tensor.to("meta") for tensor in tensors}).eval()
-    rows, counted = [], set()
+    empty = _copy_without_values(model)
+    rows: list[dict[str, str | int]] = []
+    counted: set[int] = set()
 
-    def note(name, module, output):
-        own = [weight for weight in module.parameters(recurse=False) if id(weight) not in counted]
-        counted.update(map(id, own))
-        shapes = [output] if torch.is_tensor(output) else output
+    def note(name: str, module: nn.Module, output: torch.Tensor | Sequence[torch.Tensor]) -> None:
+        parameters = [
+            weight for weight in module.parameters(recurse=False) if id(weight) not in counted
+        ]
+        counted.update(map(id, parameters))
+        tensors = [output] if isinstance(output, torch.Tensor) else output
         rows.append(
             {
                 "layer": name or "(the network)",
                 "kind": type(module).__name__,
                 "settings": module.extra_repr(),
-                "output": "; ".join(" x ".join(map(str, each.shape[1:])) for each in shapes),
-                "parameters": sum(weight.numel() for weight in own),
+                "output": "; ".join(" x ".join(map(str, tensor.shape[1:])) for tensor in tensors),
+                "parameters": sum(weight.numel() for weight in parameters),
             }
         )
 
@@ -122,3 +138,13 @@ def layer_table(model, shape):
     with torch.no_grad():
         empty(torch.empty(1, *shape, device="meta"))
     return pd.DataFrame(rows, columns=ARCHITECTURES.names[1:])
+
+
+def _copy_without_values(model: nn.Module) -> nn.Module:
+    """A copy of a model for evaluation, with the shapes and none of the values."""
+    tensors = [*model.parameters(), *model.buffers()]
+    return copy.deepcopy(model, {id(tensor): tensor.to("meta") for tensor in tensors}).eval()
+
+
+def _without_first_epoch(timing: pd.DataFrame) -> pd.DataFrame:
+    return timing[timing["epoch"] > timing["epoch"].min()] if len(timing) > 1 else timing

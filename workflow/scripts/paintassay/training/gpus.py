@@ -1,4 +1,4 @@
-"""What computes: a GPU of its own for each job, and the precision of its layers."""
+"""The devices of a job: GPUs that no other job has, and the precision of the layers."""
 
 import fcntl
 import logging
@@ -9,20 +9,23 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import torch
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 
 log = logging.getLogger(__name__)
 
 WAIT_SECONDS = 5
 # Locked files by path; they stay open, and so locked, until the process ends.
-_claimed = {}
+_claimed: dict[Path, TextIO] = {}
 
 
-def autocast(device, precision):
+def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Context in which layers compute in "bfloat16"; with "float32" it changes nothing.
 
     Parameters
@@ -33,15 +36,15 @@ def autocast(device, precision):
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def device_name(device):
-    """Name of a device (torch.device) for people, such as NVIDIA H100 80GB HBM3."""
+def device_name(device: torch.device) -> str:
+    """Name of a device for people, such as NVIDIA H100 80GB HBM3."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU {platform.machine()}"
 
 
-def peak_memory(device):
-    """Most memory that was in use, in MB (float).
+def peak_memory(device: torch.device) -> float:
+    """Most memory that was in use, in MB.
 
     Parameters
     ----------
@@ -55,12 +58,12 @@ def peak_memory(device):
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def choose_devices(kind, number):
+def choose_devices(kind: str, number: int) -> list[torch.device]:
     """Choose the devices of a job, and claim GPUs so that no other job gets the same.
 
-    Only what CUDA_VISIBLE_DEVICES leaves visible is looked at. While too few GPUs are free this
-    waits. Of this user's jobs on this machine that choose in this way, each has its own GPUs until
-    its process ends, in whatever way; a second call in a process gives the same ones again.
+    Only GPUs that CUDA_VISIBLE_DEVICES leaves visible are looked at. While too few of them are free
+    this waits. Each of this user's jobs on this machine that chooses in this way has its own GPUs
+    until its process ends, in whatever way; a second call in a process gives the same ones again.
 
     Parameters
     ----------
@@ -93,20 +96,20 @@ def choose_devices(kind, number):
             f"is {number}, but {visible} GPUs are visible",
             f"set it to {visible} or less, or look at CUDA_VISIBLE_DEVICES",
         )
-    names = [f"gpu-{torch.cuda.get_device_properties(place).uuid}" for place in range(visible)]
-    claimed = claim(names, number)
+    names = [f"gpu-{torch.cuda.get_device_properties(index).uuid}" for index in range(visible)]
+    claimed = claim_gpus(names, number)
     return [torch.device("cuda", names.index(name)) for name in claimed]
 
 
-def claim(names, number, folder=None):
-    """Claim some of these names for this process, or wait until they are free.
+def claim_gpus(names: Sequence[str], number: int, folder: PathLike | None = None) -> list[str]:
+    """Claim some of these GPUs for this process, or wait until they are free.
 
     All or none are taken, so that two processes that each want several cannot block each other.
 
     Parameters
     ----------
-    names : list of str
-        To choose from; each must do as a file name.
+    names : sequence of str
+        To choose from; each must be usable as a file name.
     number : int
         How many, at most as many as there are names.
     folder : str or Path, optional
@@ -120,20 +123,20 @@ def claim(names, number, folder=None):
     folder = Path(folder or Path(tempfile.gettempdir()) / f"paintassay-{os.getuid()}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = sorted((folder / name for name in names), key=lambda path: path not in _claimed)
-    said = False
+    logged = False
     while len(files := _lock_some(paths, number)) < number:
         for path in files.keys() - _claimed.keys():
             files[path].close()
-        if not said:
+        if not logged:
             log.info("waiting for %d of %d devices; other jobs have the rest", number, len(names))
-            said = True
+            logged = True
         # Those that gave way to each other must not try again at the same moment.
         time.sleep(WAIT_SECONDS * random.uniform(0.5, 1.5))
     _claimed.update(files)
     return [path.name for path in files]
 
 
-def _lock_some(paths, number):
+def _lock_some(paths: Sequence[Path], number: int) -> dict[Path, TextIO]:
     """Locked files by path: `number` of them, or as many as are free."""
     files = {}
     for path in paths:
@@ -142,7 +145,7 @@ def _lock_some(paths, number):
     return files
 
 
-def _lock(path):
+def _lock(path: Path) -> TextIO | None:
     """Open and lock a file; None if another process has it."""
     file = path.open("w")
     try:

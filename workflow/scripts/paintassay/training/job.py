@@ -1,62 +1,108 @@
-"""A training from its files to its files: one network, on one split, one replicate."""
+"""Train one model on one split once, from its input files to its output files."""
 
 import hashlib
 import json
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
 
 from paintassay.core.errors import InputError
-from paintassay.core.files import sha256, write_text
-from paintassay.core.tables import read_parquet, write_csv
+from paintassay.core.files import PathLike, sha256, write_text
+from paintassay.core.tables import write_csv
 from paintassay.dataset.parts import add_parts, parts_of
-from paintassay.dataset.tables import CELLS, FEATURE_WELLS
-from paintassay.images.shards import channel_names
-from paintassay.labels.reading import labels_of, read_labels
-from paintassay.models._registry import build_model, model_module
+from paintassay.labels.reading import Labels, labels_of, read_labels
+from paintassay.models._registry import build_model
 from paintassay.training.authors_weights import load_weights
-from paintassay.training.card import model_card
+from paintassay.training.card import PartCounts, model_card
+from paintassay.training.description import count_parameters
 from paintassay.training.gpus import choose_devices
 from paintassay.training.launch import run_on_devices
-from paintassay.training.samples import Samples, cell_samples, feature_samples, view_samples
+from paintassay.training.samples import LabelledSamples, Samples, SampleSource, read_samples
+from paintassay.training.settings import Settings
+from paintassay.training.state import History
 from paintassay.training.tables import TIMING
-from paintassay.training.train import Settings, train
-from paintassay.training.weights import save_trained
+from paintassay.training.train import Process, train
+from paintassay.training.weights import TrainedModel, save_trained
 
-PARTS = ("train", "validation")
+TRAINED_PARTS = ("train", "validation")
 # Settings that say how long, or in what pieces, and not to what end.
 NOT_IN_FINGERPRINT = ("epochs", "micro_batch", "threads")
 
 
-def run(job):
-    """Train a network, and write its weights, card, metrics and timing.
+@dataclass(frozen=True)
+class OutputFiles:
+    """Where the results of a training go."""
+
+    weights: PathLike
+    card: PathLike
+    metrics: PathLike
+    timing: PathLike
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What a training does, with which files.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    options : dict
+        Arguments of its ``build``.
+    settings : Settings
+        The seed is that of the study.
+    split, replicate : int
+        From 1.
+    source : SampleSource
+    labels, assays : str or Path
+        The label matrix (Parquet) and its columns (CSV).
+    weights : str or Path, optional
+        Start from these, as for `training.authors_weights.load_weights`. With 0 epochs they are
+        written as they are.
+    replace_outputs : bool
+        As for `load_weights`.
+    device : str
+    devices : int
+        As for `training.gpus.choose_devices`.
+    output : OutputFiles
+    state_folder : str or Path
+        The training goes on from what is there.
+    tensorboard : str or Path, optional
+        Folder for its curves.
+    code : dict of str to str
+        Digests of the code.
+    config : dict
+        To quote in the card.
+    """
+
+    model: str
+    options: Mapping[str, float]
+    settings: Settings
+    split: int
+    replicate: int
+    source: SampleSource
+    labels: PathLike
+    assays: PathLike
+    weights: PathLike | None
+    replace_outputs: bool
+    device: str
+    devices: int
+    output: OutputFiles
+    state_folder: PathLike
+    tensorboard: PathLike | None
+    code: Mapping[str, str]
+    config: Mapping[str, object]
+
+
+def run_training(job: TrainingJob) -> None:
+    """Train a model, and write its weights, card, metrics and timing.
 
     Parameters
     ----------
-    job : dict
-        Plain values that could be written as JSON:
-
-        - model, options: name of the model, arguments of its ``build`` (dict)
-        - settings: fields of `training.train.Settings` (dict); the seed is that of the study
-        - split, replicate: from 1
-        - device, devices: as for `training.gpus.choose_devices`
-        - views, shards, labels, assays: paths of the data set (`dataset.tables.dataset_schema`),
-          the
-          folder of the shards, the label matrix (Parquet) and its columns (CSV)
-        - cells, crop_size: list of paths, side in pixels; where samples are cells
-        - features, feature_wells, feature_names, standardise: paths, and as for
-          `training.samples.feature_samples`; where samples are features
-        - weights, replace_outputs: path or None, bool; as for
-          `training.authors_weights.load_weights`
-        - output: paths (dict) of weights, card, metrics and timing
-        - state_folder, tensorboard: folders; the latter may be None
-        - code: digests of the code (dict)
-        - config: to quote in the card (dict)
-
-        With 0 epochs the weights are written as they are.
+    job : TrainingJob
 
     Raises
     ------
@@ -65,14 +111,14 @@ def run(job):
     SystemExit
         With status 143, after SIGTERM; the same job goes on where it stopped.
     """
-    devices = choose_devices(job["device"], job["devices"])
+    devices = choose_devices(job.device, job.devices)
     if len(devices) == 1:
         train_on(devices[0], 0, 1, job)
     else:
         run_on_devices(train_on, devices, job)
 
 
-def train_on(device, rank, world, job):
+def train_on(device: torch.device, rank: int, world: int, job: TrainingJob) -> None:
     """Do one process's share of a job; the first process writes the results.
 
     Parameters
@@ -80,16 +126,9 @@ def train_on(device, rank, world, job):
     device : torch.device
     rank, world : int
         Number of this process, from 0, and of all processes.
-    job : dict
-        As for `run`.
+    job : TrainingJob
     """
-    settings = Settings(**job["settings"])
-    seeds = np.random.SeedSequence([settings.seed, job["split"], job["replicate"]])
-    settings = replace(
-        settings,
-        seed=int(seeds.generate_state(1)[0]),
-        threads=max(settings.threads // world, 1),
-    )
+    settings = _settings_of_process(job, world)
     torch.set_num_threads(settings.threads)
     if device.type == "cuda":
         # Else something would take memory of the first GPU, which may be another job's.
@@ -97,143 +136,133 @@ def train_on(device, rank, world, job):
     # Batches come in two sizes, so the fastest way for each is soon found.
     torch.backends.cudnn.benchmark = True
 
-    labels = read_labels(job["labels"], job["assays"])
-    rows = parts_of(pd.read_parquet(job["views"]), job["split"], PARTS)
-    kind = model_module(job["model"]).INPUT
-    samples, channels = read_samples(kind, rows, job)
-    part_of = add_parts(samples.views, rows)["part"]
-    parts, counts = {}, {}
-    for part in PARTS:
-        parts[part] = _take(samples, (part_of == part).to_numpy())
-        counts[part] = _count(parts[part].views, labels)
-        if not counts[part]["labels"]:
-            raise InputError(
-                job["views"],
-                f"no {kind[:-1]} of the part {part} of split {job['split']} has a label",
-                "the split is too small, or its labels come from another run",
-            )
+    labels = read_labels(job.labels, job.assays)
+    rows = parts_of(pd.read_parquet(job.source.views), job.split, TRAINED_PARTS)
+    samples, channels = read_samples(rows, job.source)
+    parts = {part: _select_part(samples, rows, labels, part) for part in TRAINED_PARTS}
+    counts = {part: _count_part(job, part, labelled) for part, labelled in parts.items()}
 
-    size = samples.shape[1:] if len(samples.shape) == 3 else (None, None)
     torch.manual_seed(settings.seed)
-    model = build_model(job["model"], len(channels), len(labels.tasks), *size, **job["options"])
-    if job["weights"]:
-        load_weights(model, job["weights"], job["replace_outputs"])
-    facts = {
-        "model": job["model"],
-        "options": job["options"],
-        "input": kind,
-        "channels": channels,
-        "tasks": labels.tasks,
-        "height": size[0],
-        "width": size[1],
-        "crop_size": job["crop_size"] if kind == "cells" else None,
-        "standardise": job["standardise"] if kind == "features" else None,
-        "split": job["split"],
-        "replicate": job["replicate"],
-        "settings": {
-            name: value for name, value in job["settings"].items() if name not in NOT_IN_FINGERPRINT
-        },
-        "weights": sha256(job["weights"]) if job["weights"] else None,
-        "replace_outputs": job["replace_outputs"],
-        "code": job["code"],
-        "data": _data_digest(kind, rows, labels, job),
-    }
-    training, validation = parts.values()
-    history = train(
-        model,
-        training,
-        validation,
-        labels_of(training.views, labels),
-        labels_of(validation.views, labels),
-        settings,
-        device,
-        job["state_folder"],
-        hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest(),
-        report=job["tensorboard"],
-        rank=rank,
-        world=world,
-    )
+    height, width = samples.shape[1:] or (None, None)
+    model = build_model(job.model, len(channels), len(labels.tasks), height, width, **job.options)
+    if job.weights:
+        load_weights(model, job.weights, job.replace_outputs)
+    data = _digest_data(rows, labels, job.source)
+    trained = _describe_model(job, channels, labels.tasks, height, width, data)
+    fingerprint = _compute_fingerprint(trained)
+    process = Process(device, job.state_folder, fingerprint, job.tensorboard, rank, world)
+    history = train(model, parts["train"], parts["validation"], settings, process)
     if rank == 0:
-        _write(job, model, history, facts, counts)
+        _write_results(job, model, trained, history, counts)
 
 
-def read_samples(kind, rows, files):
-    """Read what a model is fed with.
-
-    Parameters
-    ----------
-    kind : {"views", "cells", "features"}
-    rows : pandas.DataFrame
-        Of the data set, with its channels.
-    files : dict
-        Of those for `run`, the ones for this kind, and crop_size or standardise.
-
-    Returns
-    -------
-    samples.Samples
-    list of str
-        Names of the channels, or of the features.
-    """
-    if rows.empty:
-        raise InputError(files["views"], "has no views in these parts")
-    if kind == "features":
-        features = np.load(files["features"], allow_pickle=False)
-        wells = read_parquet(files["feature_wells"], FEATURE_WELLS).to_pandas()
-        names = Path(files["feature_names"]).read_text(encoding="utf-8").splitlines()
-        return feature_samples(rows, features, wells, files["standardise"]), names
-    if kind == "cells":
-        tables = [read_parquet(path, CELLS).to_pandas() for path in files["cells"]]
-        cells = pd.concat(tables, ignore_index=True)
-        samples = cell_samples(rows, files["shards"], cells, files["crop_size"])
-    else:
-        samples = view_samples(rows, files["shards"])
-    return samples, channel_names(rows.columns)
+def _settings_of_process(job: TrainingJob, world: int) -> Settings:
+    """The seed of this split and replicate, and this process's share of the threads."""
+    seeds = np.random.SeedSequence([job.settings.seed, job.split, job.replicate])
+    return replace(
+        job.settings,
+        seed=int(seeds.generate_state(1)[0]),
+        threads=max(job.settings.threads // world, 1),
+    )
 
 
-def _take(samples, kept):
-    """The samples of some views: kept is bool, (views,)."""
+def _select_part(
+    samples: Samples, rows: pd.DataFrame, labels: Labels, part: str
+) -> LabelledSamples:
+    """The samples of a part of the split, and the labels of their views."""
+    kept = (add_parts(samples.views, rows)["part"] == part).to_numpy()
     chosen = np.flatnonzero(kept[samples.view_of])
     number = np.cumsum(kept) - 1
-    return Samples(
-        samples.views[kept].reset_index(drop=True),
+    views = samples.views[kept].reset_index(drop=True)
+    of_part = Samples(
+        views,
         number[samples.view_of[chosen]],
         samples.shape,
         samples.dtype,
         lambda indices, out: samples.read(chosen[indices], out),
     )
+    return LabelledSamples(of_part, labels_of(views, labels))
 
 
-def _count(views, labels):
-    compounds = views[["inchikey"]].drop_duplicates()
-    return {
-        "views": len(views),
-        "compounds": len(compounds),
-        "labels": int(np.count_nonzero(labels_of(compounds, labels))),
-    }
+def _count_part(job: TrainingJob, part: str, labelled: LabelledSamples) -> PartCounts:
+    """Count what a part has to train on; it is an error if that is nothing."""
+    views = labelled.samples.views
+    # A label is that of a compound, however many views show it.
+    first = ~views["inchikey"].duplicated().to_numpy()
+    counts = PartCounts(len(views), int(first.sum()), int(np.count_nonzero(labelled.labels[first])))
+    if not counts.labels:
+        raise InputError(
+            job.source.views,
+            f"no {job.source.kind[:-1]} of the part {part} of split {job.split} has a label",
+            "the split is too small, or its labels come from another run",
+        )
+    return counts
 
 
-def _data_digest(kind, rows, labels, files):
+def _describe_model(
+    job: TrainingJob,
+    channels: Sequence[str],
+    tasks: Sequence[str],
+    height: int | None,
+    width: int | None,
+    data: str,
+) -> TrainedModel:
+    settings = asdict(job.settings)
+    for name in NOT_IN_FINGERPRINT:
+        del settings[name]
+    return TrainedModel(
+        model=job.model,
+        options=job.options,
+        input=job.source.kind,
+        channels=channels,
+        tasks=tasks,
+        height=height,
+        width=width,
+        crop_size=job.source.cells.crop_size if job.source.cells else None,
+        standardise=job.source.features.standardise if job.source.features else None,
+        split=job.split,
+        replicate=job.replicate,
+        settings=settings,
+        weights=sha256(job.weights) if job.weights else None,
+        replace_outputs=job.replace_outputs,
+        code=job.code,
+        data=data,
+    )
+
+
+def _digest_data(rows: pd.DataFrame, labels: Labels, source: SampleSource) -> str:
     """SHA-256 over all that the rows of the data set stand for."""
     columns = ["plate", "well", "site", "inchikey", "part", "sha256"]
     digest = hashlib.sha256(pd.util.hash_pandas_object(rows[columns], index=False).to_numpy().data)
-    digest.update(labels_of(rows, labels))
-    paths = {
-        "views": [],
-        "cells": files["cells"],
-        "features": [files[name] for name in ("features", "feature_wells", "feature_names")],
-    }
-    for path in paths[kind]:
+    digest.update(labels_of(rows, labels).data)
+    paths = list(source.cells.tables) if source.cells else []
+    if source.features:
+        paths = [source.features.matrix, source.features.wells, source.features.names]
+    for path in paths:
         digest.update(sha256(path).encode())
     return digest.hexdigest()
 
 
-def _write(job, model, history, facts, counts):
-    output, best = job["output"], history.best
-    facts = facts | {"epoch": best["epoch"] if best else 0}
-    save_trained(model, facts, output["weights"])
+def _compute_fingerprint(trained: TrainedModel) -> str:
+    """SHA-256 of all that decides the result but the number of epochs."""
+    metadata = asdict(trained)
+    # What comes of the training.
+    del metadata["epoch"]
+    return hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()
+
+
+def _write_results(
+    job: TrainingJob,
+    model: torch.nn.Module,
+    trained: TrainedModel,
+    history: History,
+    counts: Mapping[str, PartCounts],
+) -> None:
+    if history.best:
+        trained = replace(trained, epoch=history.best["epoch"])
+    save_trained(model, trained, job.output.weights)
     rows = (json.dumps(row, allow_nan=False) + "\n" for row in history.epochs)
-    write_text("".join(rows), output["metrics"])
-    write_csv(history.timing, output["timing"], TIMING)
-    parameters = sum(weight.numel() for weight in model.parameters())
-    card = model_card(facts, history, counts, parameters, job["config"])
-    write_text(card, output["card"])
+    write_text("".join(rows), job.output.metrics)
+    write_csv([dict(row) for row in history.timing], job.output.timing, TIMING)
+    card = model_card(trained, history, counts, count_parameters(model), job.config)
+    write_text(card, job.output.card)

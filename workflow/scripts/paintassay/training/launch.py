@@ -1,4 +1,4 @@
-"""One process a device: a function on several of them, by PyTorch's own launcher."""
+"""Call a function on several devices, in one process for each, by PyTorch's own launcher."""
 
 import logging
 import multiprocessing
@@ -9,6 +9,7 @@ import tempfile
 import traceback
 import types
 import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import QueueHandler, QueueListener
 
@@ -25,7 +26,9 @@ from paintassay.training.state import TERMINATED
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
-def run_on_devices(function, devices, *arguments):
+def run_on_devices(
+    function: Callable[..., None], devices: Sequence[torch.device], *arguments: object
+) -> None:
     """Call a function in a process for each device, joined by torch.distributed.
 
     What the first process logs, and the warnings of the others, appear in the log of this one.
@@ -38,14 +41,14 @@ def run_on_devices(function, devices, *arguments):
     devices : list of torch.device
         All of one type.
     *arguments
-        Plain values.
+        What can be pickled.
 
     Raises
     ------
     InputError
         The one that a process raised.
     SystemExit
-        A signal ended this process, which was handed on to the others, or they were ended by one.
+        A signal ended this process and was handed on to the others, or a signal ended those.
     RuntimeError
         A process failed otherwise; the message has its traceback.
     """
@@ -68,7 +71,7 @@ def run_on_devices(function, devices, *arguments):
                 logs_specs=DefaultLogsSpecs(log_dir=folder),
             )
             names = [str(device) for device in devices]
-            elastic_launch(config, _worker)(function, names, records, errors, arguments)
+            elastic_launch(config, _run_worker)(function, names, records, errors, arguments)
     except SignalException as error:
         raise SystemExit(128 + error.sigval) from error
     except ChildFailedError as error:
@@ -85,7 +88,7 @@ def run_on_devices(function, devices, *arguments):
         listener.stop()
 
 
-def _worker(function, devices, records, errors, arguments):
+def _run_worker(function, devices, records, errors, arguments):
     end_with_parent()
     rank, world = int(os.environ["RANK"]), len(devices)
     root = logging.getLogger()
@@ -109,14 +112,14 @@ def _worker(function, devices, records, errors, arguments):
 class _Relay(logging.Handler):
     """Logs what another process has logged as if it had been logged here."""
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         logger = logging.getLogger(record.name)
         if logger.isEnabledFor(record.levelno):
             logger.handle(record)
 
 
 @contextmanager
-def _signals_restored():
+def _signals_restored() -> Iterator[None]:
     # The launcher installs handlers and leaves them.
     before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
@@ -127,7 +130,7 @@ def _signals_restored():
 
 
 @contextmanager
-def _main_hidden():
+def _main_hidden() -> Iterator[None]:
     # A spawned process first runs the program's own file, and a script that calls us at its top
     # level would so start itself without end.
     main = sys.modules["__main__"]

@@ -4,11 +4,13 @@ import torch
 from torch.nn.functional import softplus
 
 
-def masked_loss(logits, labels, count=None):
+def masked_loss(
+    logits: torch.Tensor, labels: torch.Tensor, count: float | torch.Tensor | None = None
+) -> torch.Tensor:
     """Binary cross-entropy, averaged over the labels that are not missing.
 
-    Of a label y (+1 or -1) and a logit z, the cross-entropy is log(1 + exp(-y z)). Sums in
-    float32, whatever the logits are. A logit whose label is missing has no influence, also where
+    The cross-entropy of a label y (+1 or -1) and a logit z is log(1 + exp(-y z)). Sums are in
+    float32, whatever the logits are. A logit whose label is missing has no influence, even if
     it is not finite. Nothing here waits for the device.
 
     Parameters

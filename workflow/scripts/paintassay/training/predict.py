@@ -1,18 +1,35 @@
 """Predictions of a trained model for every view."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 import numpy as np
 import torch
 
 from paintassay.core.errors import InputError
-from paintassay.predictions.average import BLOCK_ROWS, describe_difference
-from paintassay.training.batches import feed
+from paintassay.core.files import PathLike
+from paintassay.predictions.average import describe_difference
+from paintassay.training.batches import read_ahead
 from paintassay.training.gpus import autocast
-from paintassay.training.standardise import standardise_pixels
+from paintassay.training.samples import Samples
+from paintassay.training.settings import Settings
+from paintassay.training.standardise import prepare_samples
+from paintassay.training.weights import TrainedModel
+
+# Rows that the processes add up at a time. With three of them or more the last bits may depend on
+# it, so it is no `WorkSize`.
+ROWS_PER_SUM = 2**12
 
 
-def predict(model, samples, device, batch_size, settings, rank=0, world=1):
+def predict(
+    model: torch.nn.Module,
+    samples: Samples,
+    device: torch.device,
+    batch_size: int,
+    settings: Settings,
+    rank: int = 0,
+    world: int = 1,
+) -> np.ndarray:
     """Predict every view; the probabilities of the crops of a view are averaged.
 
     Memory is that of the result and of one batch, however many crops there are. In several
@@ -23,11 +40,11 @@ def predict(model, samples, device, batch_size, settings, rank=0, world=1):
     model : torch.nn.Module
         Gives logits (batch, tasks) in evaluation mode; lies on `device`. Left in the mode it was
         in. In several processes the bare model, not its wrapper for training.
-    samples : samples.Samples
+    samples : Samples
         Each view has at least one.
     device : torch.device
     batch_size : int
-    settings : training.Settings
+    settings : Settings
         Its precision, channels_last and threads.
     rank, world : int
         Number of this process, from 0, and of all processes; with several, torch.distributed
@@ -43,14 +60,14 @@ def predict(model, samples, device, batch_size, settings, rank=0, world=1):
     if pieces < world:
         # Too few to share: each process does them all.
         rank, world = 0, 1
-    own = batches[rank::world]
+    share = batches[rank::world]
     training = model.training
     # As wide as the model's output, once that is known.
     sums = np.empty((len(samples.views), 0), np.float32)
     model.eval()
     try:
-        with closing(feed(samples, own, device, settings.threads)) as stream:
-            for indices, batch in zip(own, stream, strict=True):
+        with closing(read_ahead(samples, share, device, settings.threads)) as stream:
+            for indices, batch in zip(share, stream, strict=True):
                 scores = _probabilities(model, batch, device, settings)
                 if not sums.size:
                     sums = np.zeros((len(samples.views), scores.shape[1]), np.float32)
@@ -67,33 +84,38 @@ def predict(model, samples, device, batch_size, settings, rank=0, world=1):
 
 
 @torch.inference_mode()
-def _probabilities(model, batch, device, settings):
-    batch = standardise_pixels(batch)
-    if settings.channels_last and batch.ndim == 4:
-        batch = batch.contiguous(memory_format=torch.channels_last)
+def _probabilities(
+    model: torch.nn.Module, batch: torch.Tensor, device: torch.device, settings: Settings
+) -> np.ndarray:
+    pixels = prepare_samples(batch, settings)
     with autocast(device, settings.precision):
-        logits = model(batch)
+        logits = model(pixels)
     return torch.sigmoid(logits.float()).cpu().numpy()
 
 
-def _add_over_processes(sums, device):
+def _add_over_processes(sums: np.ndarray, device: torch.device) -> None:
     """Add up the arrays of all processes in place, by pieces that need little device memory."""
-    for piece in torch.from_numpy(sums).split(BLOCK_ROWS):
+    for piece in torch.from_numpy(sums).split(ROWS_PER_SUM):
         on_device = piece.to(device)
         torch.distributed.all_reduce(on_device)
         piece.copy_(on_device)
 
 
-def check_fit(metadata, tasks, channels, shape, where):
+def check_fit(
+    trained: TrainedModel,
+    tasks: Sequence[str],
+    channels: Sequence[str],
+    shape: Sequence[int],
+    where: PathLike,
+) -> None:
     """Make sure that a model is used on what it was trained on.
 
     Parameters
     ----------
-    metadata : dict
-        What the weights file says: channels and tasks (lists of str), height and width (int).
-    tasks : list of str
+    trained : TrainedModel
+    tasks : sequence of str
         Columns of the label matrix, in its order.
-    channels : list of str
+    channels : sequence of str
         Names of the channels, or of the features, in the order of the samples.
     shape : tuple of int
         Of a sample: (channels, height, width), or (features,).
@@ -105,15 +127,15 @@ def check_fit(metadata, tasks, channels, shape, where):
     InputError
         Something differs; it says all that does.
     """
-    what = "channels" if shape[1:] else "features"
+    kind = "channels" if shape[1:] else "features"
     problems = [
-        describe_difference(tasks, metadata["tasks"], "tasks"),
-        describe_difference(channels, metadata["channels"], what),
+        describe_difference(tasks, trained.tasks, "tasks"),
+        describe_difference(channels, trained.channels, kind),
     ]
-    size, trained = tuple(shape[1:]), (metadata["height"], metadata["width"])
-    if size and size != trained:
+    if shape[1:] and tuple(shape[1:]) != (trained.height, trained.width):
         problems.append(
-            f"the samples have {size[1]} x {size[0]} pixels instead of {trained[1]} x {trained[0]}"
+            f"the samples have {shape[2]} x {shape[1]} pixels "
+            f"instead of {trained.width} x {trained.height}"
         )
     if problems := list(filter(None, problems)):
         raise InputError(

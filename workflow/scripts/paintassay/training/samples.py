@@ -1,16 +1,21 @@
-"""What a network is fed with: views, crops around cells or features of wells, and their labels."""
+"""What a model is fed with: views, crops around cells or features of wells, and their labels."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 from paintassay.core.keys import VIEW, WELL
+from paintassay.core.tables import read_parquet
 from paintassay.dataset.profiles import standardise_features, standardise_wells
-from paintassay.images.views import Views
+from paintassay.dataset.tables import CELLS, FEATURE_WELLS
+from paintassay.images.shards import channel_names
+from paintassay.images.views import Views, window, window_corners
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +42,127 @@ class Samples:
 
     views: pd.DataFrame
     view_of: np.ndarray
-    shape: tuple
+    shape: tuple[int, ...]
     dtype: np.dtype
-    read: Callable
+    read: Callable[[np.ndarray, np.ndarray], object]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.view_of)
 
 
-def view_samples(manifest, folder):
+@dataclass(frozen=True)
+class LabelledSamples:
+    """Samples, and the labels of their views.
+
+    Attributes
+    ----------
+    samples : Samples
+    labels : numpy.ndarray of int8, (views, tasks)
+        +1 active, -1 inactive, 0 missing; rows as in ``samples.views``.
+    """
+
+    samples: Samples
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class CellFiles:
+    """Where the centres of cells are, and the side of the crops around them in pixels.
+
+    `tables` are Parquet files of `dataset.tables.CELLS`.
+    """
+
+    tables: Sequence[PathLike]
+    crop_size: int
+
+
+@dataclass(frozen=True)
+class FeatureFiles:
+    """Where the features of wells are.
+
+    Attributes
+    ----------
+    matrix : str or Path
+        .npy file, float32, (wells, features).
+    wells : str or Path
+        Parquet file of `dataset.tables.FEATURE_WELLS`: the rows of the matrix.
+    names : str or Path
+        Text file with the name of a feature on each line.
+    standardise : {"wells", "features"}
+        As for `feature_samples`.
+    """
+
+    matrix: PathLike
+    wells: PathLike
+    names: PathLike
+    standardise: str
+
+
+@dataclass(frozen=True)
+class SampleSource:
+    """Where samples are read from: whole views, unless there are cells or features.
+
+    Attributes
+    ----------
+    views : str or Path
+        The data set: Parquet file of `dataset.tables.dataset_schema`.
+    shards : str or Path
+        Folder of the shards.
+    cells : CellFiles, optional
+        Samples are crops around these.
+    features : FeatureFiles, optional
+        Samples are these.
+    """
+
+    views: PathLike
+    shards: PathLike
+    cells: CellFiles | None = None
+    features: FeatureFiles | None = None
+
+    @property
+    def kind(self) -> str:
+        """What a sample is: views, cells or features, as `INPUT` of a model."""
+        return "features" if self.features else "cells" if self.cells else "views"
+
+
+def read_samples(rows: pd.DataFrame, source: SampleSource) -> tuple[Samples, list[str]]:
+    """Read what a model is fed with.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of the data set, with its channels.
+    source : SampleSource
+
+    Returns
+    -------
+    samples : Samples
+    names : list of str
+        Of the channels, or of the features.
+
+    Raises
+    ------
+    InputError
+        There are no rows, or the files do not fit them.
+    """
+    if rows.empty:
+        raise InputError(source.views, "has no views in these parts")
+    if source.features:
+        files = source.features
+        matrix = np.load(files.matrix, allow_pickle=False)
+        wells = read_parquet(files.wells, FEATURE_WELLS).to_pandas()
+        names = Path(files.names).read_text(encoding="utf-8").splitlines()
+        return feature_samples(rows, matrix, wells, files.standardise), names
+    if source.cells:
+        tables = [read_parquet(path, CELLS).to_pandas() for path in source.cells.tables]
+        cells = pd.concat(tables, ignore_index=True)
+        samples = cell_samples(rows, source.shards, cells, source.cells.crop_size)
+    else:
+        samples = view_samples(rows, source.shards)
+    return samples, channel_names(rows.columns)
+
+
+def view_samples(manifest: pd.DataFrame, folder: PathLike) -> Samples:
     """Whole views: one sample a view.
 
     Parameters
@@ -66,7 +183,7 @@ def view_samples(manifest, folder):
     """
     views = Views(manifest, folder)
     return Samples(
-        _described(manifest),
+        _describe_views(manifest),
         np.arange(len(views)),
         views.shape[1:],
         np.dtype(np.uint8),
@@ -74,11 +191,13 @@ def view_samples(manifest, folder):
     )
 
 
-def cell_samples(manifest, folder, cells, size=96):
+def cell_samples(
+    manifest: pd.DataFrame, folder: PathLike, cells: pd.DataFrame, size: int = 96
+) -> Samples:
     """Square crops around cells: one sample for each that lies wholly within its view.
 
-    Which those are, and what is in them, is as in `images.views.windows`. Cells of other views than
-    those of the manifest are passed over; views without a crop are left out.
+    The crops are those of `images.views.windows`. Cells of other views than those of the manifest
+    are passed over; views without a crop are left out.
 
     Parameters
     ----------
@@ -103,38 +222,37 @@ def cell_samples(manifest, folder, cells, size=96):
     """
     pixels = Views(manifest, folder)
     channels, height, width = pixels.shape[1:]
-    view_of = _find(cells, manifest, VIEW, "manifest")
-    left, top = (np.floor(cells[axis].to_numpy(np.float64) + 0.5) - size // 2 for axis in "xy")
-    # A comparison with NaN is false.
-    inside = (left >= 0) & (top >= 0) & (left <= width - size) & (top <= height - size)
-    kept = np.flatnonzero(inside & (view_of >= 0))
+    view_of = _matching_rows(cells, manifest, VIEW, "manifest")
+    corners, within = window_corners(cells[["x", "y"]].to_numpy(np.float64), size, height, width)
+    kept = np.flatnonzero(within & (view_of >= 0))
     kept = kept[np.argsort(view_of[kept], kind="stable")]
     if not len(kept):
         raise InputError("cells", f"no crop of {size} pixels lies within a view of the manifest")
-    left, top = left[kept].astype(np.int32), top[kept].astype(np.int32)
-    view_of = view_of[kept]
+    corners, view_of = corners[kept].astype(np.int32), view_of[kept]
     has_crop = np.bincount(view_of, minlength=len(manifest)) > 0
     rows, view_of = np.flatnonzero(has_crop), (np.cumsum(has_crop) - 1)[view_of]
     if without := len(manifest) - len(rows):
         log.info("%d of %d views left out: they have no crop", without, len(manifest))
     shards = pixels.manifest["shard"].factorize()[0]
-    place_on_disk = np.empty(len(manifest), np.int64)
-    place_on_disk[np.lexsort((pixels.manifest["row"], shards))] = np.arange(len(manifest))
+    rank_on_disk = np.empty(len(manifest), np.int64)
+    rank_on_disk[np.lexsort((pixels.manifest["row"], shards))] = np.arange(len(manifest))
 
-    def read(indices, out):
+    def read(indices: np.ndarray, out: np.ndarray) -> None:
         indices = np.asarray(indices, dtype=np.int64)
         views = rows[view_of[indices]]
         # Crops of one view or of neighbours are cut while their pages are at hand.
-        order = np.argsort(place_on_disk[views])
-        corners = zip(views[order], left[indices[order]], top[indices[order]], strict=True)
-        for place, (view, x, y) in zip(order, corners, strict=True):
-            out[place] = pixels[view][:, y : y + size, x : x + size]
+        order = np.argsort(rank_on_disk[views])
+        places = zip(order, views[order], corners[indices[order]], strict=True)
+        for position, view, (left, top) in places:
+            out[position] = window(pixels[view], left, top, size)
 
-    views = _described(manifest.iloc[rows])
+    views = _describe_views(manifest.iloc[rows])
     return Samples(views, view_of, (channels, size, size), np.dtype(np.uint8), read)
 
 
-def feature_samples(manifest, features, wells, standardise="wells"):
+def feature_samples(
+    manifest: pd.DataFrame, features: np.ndarray, wells: pd.DataFrame, standardise: str = "wells"
+) -> Samples:
     """Features of wells: one sample for each well of the manifest that has them.
 
     Parameters
@@ -161,45 +279,47 @@ def feature_samples(manifest, features, wells, standardise="wells"):
     """
     if len(features) != len(wells):
         raise ValueError(f"{len(features)} rows of features for {len(wells)} wells")
-    wanted = manifest.drop_duplicates(WELL)
-    row = _find(wanted, wells, WELL, "features")
-    found = row >= 0
-    if not found.any():
+    shown = manifest.drop_duplicates(WELL)
+    row_of = _matching_rows(shown, wells, WELL, "features")
+    has_features = row_of >= 0
+    if not has_features.any():
         raise InputError("features", "no well of the manifest has features")
-    if without := int((~found).sum()):
-        log.info("%d of %d wells left out: they have no features", without, len(wanted))
+    if without := int((~has_features).sum()):
+        log.info("%d of %d wells left out: they have no features", without, len(shown))
     if standardise == "features":
         # Over the whole screen, so that a well has the same values in every part.
         features = standardise_features(features)
-    values = features[row[found]]
+    values = features[row_of[has_features]]
     if standardise == "wells":
         values = standardise_wells(values)
-    views = _described(wanted[found].assign(site=pd.NA))
+    views = _describe_views(shown[has_features].assign(site=None))
 
-    def read(indices, out):
+    def read(indices: np.ndarray, out: np.ndarray) -> None:
         out[...] = values[indices]
 
     return Samples(views, np.arange(len(views)), values.shape[1:], values.dtype, read)
 
 
-def _described(manifest):
+def _describe_views(manifest: pd.DataFrame) -> pd.DataFrame:
     views = manifest[[*VIEW, "inchikey"]].reset_index(drop=True)
     return views.astype({"site": "Int64"})
 
 
-def _find(wanted, table, columns, where):
-    """The row of `table` with the same `columns`, for each row of `wanted`; -1 for none."""
-    wanted_number, table_number = np.zeros(len(wanted), np.int64), np.zeros(len(table), np.int64)
+def _matching_rows(
+    queries: pd.DataFrame, table: pd.DataFrame, columns: Sequence[str], where: str
+) -> np.ndarray:
+    """The row of `table` with the same `columns`, for each row of `queries`; -1 for none."""
+    query_number, table_number = np.zeros(len(queries), np.int64), np.zeros(len(table), np.int64)
     for column in columns:
         codes, values = pd.factorize(table[column])
         # There are few different values; each is looked up once and not once a cell.
-        wanted_codes, wanted_values = pd.factorize(wanted[column])
-        known = np.append(pd.Index(values).get_indexer(wanted_values), -1)[wanted_codes]
+        query_codes, query_values = pd.factorize(queries[column])
+        known = np.append(pd.Index(values).get_indexer(query_values), -1)[query_codes]
         table_number = table_number * len(values) + codes
         # A number that is negative once stays so.
-        wanted_number = np.where(known < 0, -1, wanted_number * len(values) + known)
+        query_number = np.where(known < 0, -1, query_number * len(values) + known)
     index = pd.Index(table_number)
     if not index.is_unique:
         twice = table[index.duplicated()].iloc[0]
         raise InputError(where, f"{', '.join(str(twice[name]) for name in columns)} stands twice")
-    return index.get_indexer(pd.Index(wanted_number))
+    return index.get_indexer(pd.Index(query_number))

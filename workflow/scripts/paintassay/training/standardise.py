@@ -1,9 +1,31 @@
-"""Pixels of each view and channel standardised on the device."""
+"""Samples made ready for a model, on the device: pixels standardised by view and channel."""
 
 import torch
 
+from paintassay.training.settings import Settings
 
-def standardise_pixels(batch):
+
+def prepare_samples(batch: torch.Tensor, settings: Settings) -> torch.Tensor:
+    """Standardise a batch, and lay it out in memory as the settings say.
+
+    Parameters
+    ----------
+    batch : torch.Tensor of uint8 or float
+        As for `standardise_pixels`.
+    settings : Settings
+        Its channels_last.
+
+    Returns
+    -------
+    torch.Tensor of float32, same shape
+    """
+    batch = standardise_pixels(batch)
+    if settings.channels_last and batch.ndim == 4:
+        batch = batch.contiguous(memory_format=torch.channels_last)
+    return batch
+
+
+def standardise_pixels(batch: torch.Tensor) -> torch.Tensor:
     """Standardise each sample and channel: (x - mean) / (std + 1e-7), std with n - 1.
 
     As the code of Hofmarcher et al. 2019 does on loading. Sums in float32; a constant channel
@@ -12,13 +34,13 @@ def standardise_pixels(batch):
     Parameters
     ----------
     batch : torch.Tensor of uint8 or float, (samples, channels, height, width)
-        On any device. Features, (samples, features), are standardised before; they come back as
-        float32, as they are.
+        On any device. Features, (samples, features), are standardised already; they come back
+        unchanged, as float32.
 
     Returns
     -------
     torch.Tensor of float32, same shape
-        Never the memory of an image batch that was given.
+        Of images always a copy.
     """
     if batch.ndim == 2:
         return batch.float()

@@ -1,23 +1,51 @@
-"""How far a training is, in memory and on disk: it goes on after a kill, a signal or a crash."""
+"""Keep the state of a training, in memory and on disk, so that it can go on after a kill."""
 
 import hashlib
 import logging
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Literal, TypedDict
 
 import torch
 
 from paintassay.core.errors import InputError
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
 
 log = logging.getLogger(__name__)
 
 NAME = "state.pt"
 TERMINATED = 128 + signal.SIGTERM
 DIGEST_BYTES = 32
+# What the best epoch is chosen by.
+Criterion = Literal["validation_loss", "validation_auc"]
+
+
+class EpochRow(TypedDict):
+    """Result of an epoch: losses are means over labels.
+
+    The AUC is the mean over the tasks that can be evaluated, None without any.
+    """
+
+    epoch: int
+    training_loss: float
+    validation_loss: float
+    validation_auc: float | None
+    evaluable_tasks: int
+
+
+class EpochTiming(TypedDict):
+    """What is not the same the next time: columns of `training.tables.TIMING`."""
+
+    epoch: int
+    training_seconds: float
+    validation_seconds: float
+    samples: int
+    peak_memory_mb: float
+    device: str
 
 
 @dataclass
@@ -26,30 +54,27 @@ class History:
 
     Attributes
     ----------
-    epochs : list of dict
-        epoch (from 1), training_loss and validation_loss (mean over labels), validation_auc (mean
-        over the tasks that can be evaluated; None without any), evaluable_tasks.
-    timing : list of dict
-        epoch, training_seconds, validation_seconds, samples (of training), peak_memory_mb (of one
-        device), device: what is not the same the next time.
+    epochs : list of EpochRow
+    timing : list of EpochTiming
     chosen_by : str
         validation_auc, or validation_loss where no task can be evaluated.
     """
 
-    epochs: list = field(default_factory=list)
-    timing: list = field(default_factory=list)
-    chosen_by: str = "validation_auc"
+    epochs: list[EpochRow] = field(default_factory=list)
+    timing: list[EpochTiming] = field(default_factory=list)
+    chosen_by: Criterion = "validation_auc"
 
     @property
-    def best(self):
+    def best(self) -> EpochRow | None:
         """The row of the best epoch, the first of equals; None without any."""
-        sign = 1 if self.chosen_by == "validation_auc" else -1
-        return max(self.epochs, key=lambda row: sign * row[self.chosen_by], default=None)
+        if self.chosen_by == "validation_loss":
+            return min(self.epochs, key=lambda row: row["validation_loss"], default=None)
+        return max(self.epochs, key=lambda row: row["validation_auc"] or 0.0, default=None)
 
 
 @dataclass
 class Progress:
-    """Where a training is, beside the weights it has.
+    """How far a training is; its weights are in the model.
 
     Attributes
     ----------
@@ -62,22 +87,28 @@ class Progress:
     seconds : float
         That they took.
     sums : torch.Tensor, (processes, 2)
-        Sums over them of each process's part of the loss, times the labels of the batch, and of
-        the norm of the gradient.
+        For each process the sum over those steps of its part of the loss, times the labels of the
+        batch, and the sum of the norms of the gradient.
     """
 
     history: History
-    best_weights: dict = field(default_factory=dict)
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
     step: int = 0
     seconds: float = 0.0
     sums: torch.Tensor = field(default_factory=lambda: torch.zeros(1, 2))
 
-    def begin_epoch(self):
+    def begin_epoch(self) -> None:
         """Forget the steps of the epoch that was finished."""
         self.step, self.seconds, self.sums = 0, 0.0, torch.zeros(1, 2)
 
 
-def save_state(folder, fingerprint, progress, model, optimiser):
+def save_state(
+    folder: PathLike,
+    fingerprint: str,
+    progress: Progress,
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+) -> None:
     """Write the state of a training over the one before, atomically.
 
     Parameters
@@ -103,7 +134,13 @@ def save_state(folder, fingerprint, progress, model, optimiser):
             file.write(hashlib.file_digest(file, "sha256").digest())
 
 
-def load_state(folder, fingerprint, epochs, model, optimiser):
+def load_state(
+    folder: PathLike,
+    fingerprint: str,
+    epochs: int,
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+) -> Progress | None:
     """Put the saved state of a training into its model and optimiser, if it can be used.
 
     Parameters
@@ -145,7 +182,7 @@ def load_state(folder, fingerprint, epochs, model, optimiser):
     return Progress(history, state["best_weights"], step, state["seconds"], state["sums"])
 
 
-def _read_state(path):
+def _read_state(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         content = file.read()
     digest = content[-DIGEST_BYTES:]
@@ -157,7 +194,7 @@ def _read_state(path):
 
 
 @contextmanager
-def termination_noted():
+def termination_noted() -> Iterator[threading.Event]:
     """Note SIGTERM instead of dying of it, so that work can come to a good end first.
 
     Yields

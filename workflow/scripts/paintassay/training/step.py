@@ -1,7 +1,7 @@
 """One step of a training: the gradient of a batch, divided among devices and by memory."""
 
 import logging
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 from paintassay.core.errors import InputError
 from paintassay.training.gpus import autocast
 from paintassay.training.loss import masked_loss
-from paintassay.training.standardise import standardise_pixels
+from paintassay.training.settings import Settings
+from paintassay.training.standardise import prepare_samples
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +26,10 @@ class Run:
     ----------
     model : torch.nn.Module
         The bare model, on `device`.
-    network : torch.nn.Module
+    wrapped : torch.nn.Module
         The same as it is called in training: compiled, and joined with that of other processes.
     optimiser : torch.optim.Optimizer
-    settings : training.Settings
+    settings : Settings
     device : torch.device
     rank, world : int
         Number of this process, from 0, and of all.
@@ -37,27 +38,29 @@ class Run:
     """
 
     model: torch.nn.Module
-    network: torch.nn.Module
+    wrapped: torch.nn.Module
     optimiser: torch.optim.Optimizer
-    settings: object
+    settings: Settings
     device: torch.device
     rank: int
     world: int
     micro_batch: int
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Name of the model in the configuration."""
         return getattr(self.model, "built_as", {}).get("name", "<name>")
 
 
-def start(model, settings, device, rank, world):
-    """Move a model to its device and give it an optimiser; `join` comes next.
+def prepare_run(
+    model: torch.nn.Module, settings: Settings, device: torch.device, rank: int, world: int
+) -> Run:
+    """Move a model to its device and give it an optimiser; `wrap_model` comes next.
 
     Parameters
     ----------
     model : torch.nn.Module
-    settings : training.Settings
+    settings : Settings
     device : torch.device
     rank, world : int
 
@@ -67,7 +70,7 @@ def start(model, settings, device, rank, world):
     """
     model.to(device)
     if settings.channels_last:
-        model.to(memory_format=torch.channels_last)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # not in the stub
     if world > 1 and device.type == "cuda":
         torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     optimiser = torch.optim.SGD(
@@ -80,21 +83,22 @@ def start(model, settings, device, rank, world):
     return Run(model, model, optimiser, settings, device, rank, world, micro_batch)
 
 
-def join(run):
-    """Compile the network if asked to, and join it with that of the other processes, if any."""
+def wrap_model(run: Run) -> None:
+    """Compile the model if asked to, and join it with that of the other processes, if any."""
     if run.settings.compile:
-        run.network = torch.compile(run.network)
+        # Of a module it makes a module, whatever its annotation says.
+        run.wrapped = torch.compile(run.wrapped)  # type: ignore[assignment]
     if run.world > 1:
         devices = [run.device] if run.device.type == "cuda" else None
-        run.network = DistributedDataParallel(run.network, device_ids=devices)
+        run.wrapped = DistributedDataParallel(run.wrapped, device_ids=devices)
 
 
-def share_of(run, batch):
+def share_of(run: Run, batch: np.ndarray) -> tuple[np.ndarray, int]:
     """Share of a process in a batch.
 
-    All processes compute as many pieces of a batch, since operations that join them come in
-    pairs. Where that is a piece more than a process has samples, it repeats one, without labels:
-    not all layers can do with nothing.
+    All processes compute the same number of pieces of a batch, because the operations that join
+    them need all of them. A process with fewer samples than pieces repeats samples, without labels:
+    not all layers accept an empty piece.
 
     Parameters
     ----------
@@ -107,18 +111,25 @@ def share_of(run, batch):
     counted : int
         How many of the share, from the first, have labels.
     """
-    own = np.array_split(batch, run.world)[run.rank]
-    missing = max(_pieces(run, len(batch)) - len(own), 0)
-    return np.append(own, batch[:missing]), len(own)
+    share = np.array_split(batch, run.world)[run.rank]
+    missing = max(_count_pieces(run, len(batch)) - len(share), 0)
+    return np.append(share, batch[:missing]), len(share)
 
 
-def _pieces(run, batch_size):
+def _count_pieces(run: Run, batch_size: int) -> int:
     """Into how many pieces the processes divide their shares of a batch."""
     largest = -(-batch_size // run.world)
     return -(-largest // run.micro_batch)
 
 
-def step(run, samples, labels, count, batch_size, seed):
+def step(
+    run: Run,
+    samples: torch.Tensor,
+    labels: torch.Tensor,
+    count: int,
+    batch_size: int,
+    seed: int,
+) -> torch.Tensor:
     """Change the weights by one step of a batch.
 
     Parameters
@@ -133,7 +144,7 @@ def step(run, samples, labels, count, batch_size, seed):
     batch_size : int
         Samples of the whole batch.
     seed : int
-        Of what the network draws.
+        Of what the model draws.
 
     Returns
     -------
@@ -146,37 +157,43 @@ def step(run, samples, labels, count, batch_size, seed):
     InputError
         The memory does not suffice.
     """
-    while (loss := _gradient(run, samples, labels, count, batch_size, seed)) is None:
-        # Here and not where the error is caught: there, all that did not fit is still alive.
+    while (loss := _compute_gradient(run, samples, labels, count, batch_size, seed)) is None:
+        # Not where the error is caught: there, all that did not fit still exists.
         torch.cuda.empty_cache()
     norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.settings.gradient_norm)
     run.optimiser.step()
     return torch.stack([loss, norm.double()])
 
 
-def _gradient(run, samples, labels, count, batch_size, seed):
+def _compute_gradient(
+    run: Run,
+    samples: torch.Tensor,
+    labels: torch.Tensor,
+    count: int,
+    batch_size: int,
+    seed: int,
+) -> torch.Tensor | None:
     """Loss of this share, its gradient left in the model; None if a smaller micro-batch is due.
 
     The losses of all pieces are sums divided by the labels of the whole batch, so their gradients
     add up to that of the batch.
     """
     run.optimiser.zero_grad()
-    # torch.manual_seed would take longer over absent kinds of devices than a small step takes.
+    # torch.manual_seed spends more time on absent kinds of devices than a small step takes.
     torch.default_generator.manual_seed(seed)
     if run.device.type == "cuda":
         torch.cuda.manual_seed(seed)
-    pieces = _pieces(run, batch_size)
+    pieces = _count_pieces(run, batch_size)
     divided = zip(samples.tensor_split(pieces), labels.tensor_split(pieces), strict=True)
     loss = torch.zeros((), dtype=torch.float64, device=run.device)
     try:
-        for number, (piece, its_labels) in enumerate(divided, 1):
-            # The processes exchange gradients once, with the last piece.
-            alone = run.world > 1 and number < pieces
-            with run.network.no_sync() if alone else nullcontext():
+        for number, (piece, piece_labels) in enumerate(divided, 1):
+            with _exchange_gradients(run, last=number == pieces):
                 with autocast(run.device, run.settings.precision):
-                    outputs = run.network(_pixels(piece, run.settings))
+                    outputs = run.wrapped(prepare_samples(piece, run.settings))
                 outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-                piece_loss = sum(masked_loss(each, its_labels, count) for each in outputs)
+                losses = [masked_loss(logits, piece_labels, count) for logits in outputs]
+                piece_loss = sum(losses[1:], start=losses[0])
                 # The exchange is an average, and should be a sum.
                 (piece_loss * run.world).backward()
             loss += piece_loss.detach()
@@ -186,14 +203,14 @@ def _gradient(run, samples, labels, count, batch_size, seed):
     return loss
 
 
-def _pixels(samples, settings):
-    samples = standardise_pixels(samples)
-    if settings.channels_last and samples.ndim == 4:
-        samples = samples.contiguous(memory_format=torch.channels_last)
-    return samples
+def _exchange_gradients(run: Run, last: bool) -> AbstractContextManager[None]:
+    """Let the processes exchange gradients once, with the last piece."""
+    if isinstance(run.wrapped, DistributedDataParallel) and not last:
+        return run.wrapped.no_sync()
+    return nullcontext()
 
 
-def _halve_micro_batch(run, share, error):
+def _halve_micro_batch(run: Run, share: int, error: torch.OutOfMemoryError) -> None:
     size = min(run.micro_batch, share)
     key = f"models.{run.name}.micro_batch"
     if size == 1:
@@ -216,8 +233,8 @@ def _halve_micro_batch(run, share, error):
     )  # fmt: skip
 
 
-def agree(value, run):
-    """The largest of the values (int) of all processes."""
+def largest_of_all(value: int, run: Run) -> int:
+    """The largest of the values of all processes."""
     if run.world == 1:
         return value
     values = torch.tensor(value)
@@ -225,7 +242,7 @@ def agree(value, run):
     return int(values)
 
 
-def gather(row, run):
+def rows_of_all(row: torch.Tensor, run: Run) -> torch.Tensor:
     """The rows of all processes: tensor (n,) on any device -> (world, n), float64, on the CPU."""
     rows = torch.zeros(run.world, len(row), dtype=torch.float64)
     rows[run.rank] = row.cpu()
@@ -234,7 +251,7 @@ def gather(row, run):
     return rows
 
 
-def share_buffers(run):
+def share_buffers(run: Run) -> None:
     """Give all processes the first one's running averages, which are as good as any."""
     if run.world > 1:
         for buffer in run.model.buffers():

@@ -1,55 +1,113 @@
-"""Trained networks as files: weights with everything that is needed to use them."""
+"""Trained models as files: weights with everything that is needed to use them."""
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 
 from paintassay.core.errors import InputError
-from paintassay.core.files import atomic_path
+from paintassay.core.files import PathLike, atomic_path
 from paintassay.models._registry import build_model
 
 KEY = "paintassay"
-NEEDED = (
-    "model",
-    "options",
-    "input",
-    "channels",
-    "tasks",
-    "height",
-    "width",
-    "crop_size",
-    "standardise",
-)
+_AGAIN = "the file is damaged: train the model again, or copy the file again"
 
 
-def save_trained(model, metadata, path):
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a trained model is and what it comes from: the metadata of its weights.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    options : dict
+        Arguments of its ``build``.
+    input : {"views", "cells", "features"}
+        What a sample is.
+    channels : list of str
+        Names of the channels, or of the features, in the order of a sample.
+    tasks : list of str
+        Columns of the label matrix, in the order of the outputs.
+    height, width : int or None
+        Of a sample in pixels; None for features.
+    crop_size : int or None
+        Side of the crops around cells; None where samples are no crops.
+    standardise : str or None
+        As for `training.samples.feature_samples`; None where samples are no features.
+    split, replicate : int
+        From 1.
+    settings : dict
+        The fields of `Settings` that decide the result.
+    weights : str or None
+        SHA-256 of the weights that it started from.
+    replace_outputs : bool
+        Whether its output layer started anew.
+    code : dict
+        Digests of the code by name.
+    data : str
+        Digest of the data set.
+    epoch : int
+        The epoch whose weights were kept; 0 if there was none.
+    """
+
+    model: str
+    options: Mapping[str, float]
+    input: str
+    channels: Sequence[str]
+    tasks: Sequence[str]
+    height: int | None
+    width: int | None
+    crop_size: int | None
+    standardise: str | None
+    split: int
+    replicate: int
+    settings: Mapping[str, float | str]
+    weights: str | None
+    replace_outputs: bool
+    code: Mapping[str, str]
+    data: str
+    epoch: int = 0
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: (channels, height, width), or (features,)."""
+        if self.height is None or self.width is None:
+            return (len(self.channels),)
+        return (len(self.channels), self.height, self.width)
+
+
+FIELDS = [field.name for field in fields(TrainedModel)]
+
+
+def save_trained(model: torch.nn.Module, trained: TrainedModel, path: PathLike) -> None:
     """Write a model's weights and what they are, as safetensors: the same bytes for the same.
 
     Parameters
     ----------
     model : torch.nn.Module
         From `models.build_model`.
-    metadata : dict
-        JSON-like, with `NEEDED`: model (its name), options (dict), input (views, cells or
-        features), channels and tasks (names, in order), height and width of a sample (None for
-        features), crop_size (None where samples are no crops), standardise (None where they are no
-        features); and anything else worth keeping.
+    trained : TrainedModel
     path : str or Path
-        The file's own metadata has all this as JSON under "paintassay", and a SHA-256 of it and of
-        the weights.
+        The file's own metadata has `trained` as JSON under "paintassay", and a SHA-256 of it and
+        of the weights.
     """
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    metadata = metadata | {"sha256": _digest(metadata, tensors)}
+    metadata = asdict(trained)
+    metadata["sha256"] = _digest_content(metadata, tensors)
     # A single entry: the library writes several in random order.
     text = {KEY: json.dumps(metadata, sort_keys=True)}
     with atomic_path(path) as temporary:
         safetensors.torch.save_file(tensors, temporary, metadata=text)
 
 
-def load_trained(path):
+def load_trained(path: PathLike) -> tuple[torch.nn.Module, TrainedModel]:
     """Rebuild a trained model from its file.
 
     Parameters
@@ -61,7 +119,7 @@ def load_trained(path):
     -------
     model : torch.nn.Module
         On the CPU, in evaluation mode.
-    metadata : dict
+    trained : TrainedModel
         As given to `save_trained`.
 
     Raises
@@ -69,31 +127,23 @@ def load_trained(path):
     InputError
         The file cannot be read, is damaged, or is not of this workflow.
     """
-    metadata, tensors = _read(Path(path))
-    if metadata.pop("sha256") != _digest(metadata, tensors):
+    metadata, tensors = _read_file(Path(path))
+    if metadata.pop("sha256") != _digest_content(metadata, tensors):
         raise InputError(path, "its content does not fit its checksum", _AGAIN)
+    trained = TrainedModel(**{name: metadata[name] for name in FIELDS})
     model = build_model(
-        metadata["model"],
-        len(metadata["channels"]),
-        len(metadata["tasks"]),
-        metadata["height"],
-        metadata["width"],
-        **metadata["options"],
+        trained.model,
+        len(trained.channels),
+        len(trained.tasks),
+        trained.height,
+        trained.width,
+        **trained.options,
     )
     model.load_state_dict(tensors)
-    return model.eval(), metadata
+    return model.eval(), trained
 
 
-_AGAIN = "the file is damaged: train the model again, or copy the file again"
-
-
-def sample_shape(metadata):
-    """Shape of one sample of a trained model: (channels, height, width), or (features,)."""
-    size = (metadata["height"], metadata["width"])
-    return (len(metadata["channels"]), *(() if metadata["input"] == "features" else size))
-
-
-def _read(path):
+def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(KEY)
@@ -106,7 +156,7 @@ def _read(path):
         metadata = json.loads(text or "{}")
     except json.JSONDecodeError as error:
         raise InputError(path, f"has metadata that cannot be read: {error}", _AGAIN) from error
-    missing = [name for name in (*NEEDED, "sha256") if name not in metadata]
+    missing = [name for name in (*FIELDS, "sha256") if name not in metadata]
     if missing:
         raise InputError(
             path,
@@ -116,10 +166,10 @@ def _read(path):
     return metadata, tensors
 
 
-def _digest(metadata, tensors):
+def _digest_content(metadata: Mapping[str, object], tensors: Mapping[str, torch.Tensor]) -> str:
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.cpu().numpy())
+        digest.update(tensor.cpu().numpy().data)
     return digest.hexdigest()

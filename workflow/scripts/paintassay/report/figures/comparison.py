@@ -1,8 +1,14 @@
-"""Figures of the comparison of methods, drawn from the tables of `figure_tables`."""
+"""Draw the figures of the comparison of methods from the tables of `report.figures.tables`."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
@@ -26,20 +32,21 @@ from paintassay.drawing.print import (
 from paintassay.drawing.style import method_colours, method_names
 from paintassay.report.figures.comparison_data import MEASURES
 
-# In millimetres: lines of text, and dots of the distribution.
+# In millimetres: height of a line of text, and width of a dot of the distribution.
 LINE, DOT = 3.4, 0.65
 NAME_MM = 24
+MINUS = "\N{MINUS SIGN}"
 DIRECTIONS = [
     np.array([math.cos(angle), math.sin(angle)]) for angle in math.pi * (0.25 + np.arange(16) / 8)
 ]
 
 
-def short_names(methods, width=NAME_MM):
+def short_names(methods: Sequence[str], width: float = NAME_MM) -> dict[str, str]:
     """Names of methods that take no more than `width` millimetres."""
     return {key: fitted(name, width) for key, name in method_names(methods).items()}
 
 
-def draw_fig4(data):
+def draw_fig4(data: pd.DataFrame) -> Figure:
     """Two methods, assay by assay: Hofmarcher et al. 2019, Figure 4.
 
     Parameters
@@ -50,8 +57,9 @@ def draw_fig4(data):
     Returns
     -------
     matplotlib.figure.Figure
-        84 mm wide. Dots in the colour of the better method where Venkatraman's test has
-        p < 0.05, ringed where it still has after the correction; numbers are explained below.
+        84 mm wide. Dots have the colour of the better method where Venkatraman's test has
+        p < 0.05, and a ring where p is still below 0.05 after the correction; numbers are
+        explained below.
     """
     if data.empty:
         return figure_of_words("There are no two methods with an AUC in the same assay to compare.")
@@ -63,10 +71,14 @@ def draw_fig4(data):
         "equal": ("curves differ, areas do not", INK),
         "none": ("no significant difference", GREY),
     }
-    kinds = {each: kinds[each] for each in kinds if each != "equal" or each in set(data["outcome"])}
+    if "equal" not in set(data["outcome"]):
+        del kinds["equal"]
     ringed = data[data["corrected"]]
     named = data.dropna(subset="number").sort_values("number")
-    explained = [_explain(row, SINGLE_MM - 10) for row in named.itertuples()]
+    explained = [
+        _explain(assay, source, SINGLE_MM - 10)
+        for assay, source in zip(named["assay"], named["source"], strict=True)
+    ]
     top, side = 4 + LINE * (len(kinds) + 1), SINGLE_MM - 15
     bottom = top + side + 11
     with print_style():
@@ -75,13 +87,13 @@ def draw_fig4(data):
         low = lower_limit(data[["auc_first", "auc_second"]].to_numpy())
         axes.plot([low, 1], [low, 1], color=FAINT, linewidth=0.8, zorder=0)
         for number, (kind, (label, colour)) in enumerate(kinds.items()):
-            own, alpha = data[data["outcome"] == kind], 0.55 if kind == "none" else 1
+            dots, alpha = data[data["outcome"] == kind], 0.55 if kind == "none" else 1
             axes.scatter(
-                own["auc_first"], own["auc_second"], s=14, color=colour, linewidth=0.4,
+                dots["auc_first"], dots["auc_second"], s=14, color=colour, linewidth=0.4,
                 edgecolor="white", alpha=alpha, zorder=5 - number, clip_on=False,
                 gid=f"outcome-{kind}",
             )  # fmt: skip
-            _legend(figure, number, f"{label}: {len(own)}", color=colour, alpha=alpha)
+            _legend(figure, number, f"{label}: {len(dots)}", color=colour, alpha=alpha)
         axes.scatter(
             ringed["auc_first"], ringed["auc_second"], s=30, facecolor="none", edgecolor=INK,
             linewidth=0.7, zorder=6, clip_on=False, gid="corrected",
@@ -106,70 +118,67 @@ def draw_fig4(data):
     return figure
 
 
-def _explain(row, width):
+def _explain(assay: str, source: str, width: float) -> list[str]:
     """What an assay is, in a line or in two."""
-    source = f"({row.source})"
-    whole = f"{' '.join(row.assay.split())} {source}"
-    return [whole] if text_width(whole) <= width else [fitted(row.assay, width), source]
+    line = f"{' '.join(assay.split())} ({source})"
+    return [line] if text_width(line) <= width else [fitted(assay, width), f"({source})"]
 
 
-def _legend(figure, line, text, **options):
+def _legend(figure: Figure, line: int, text: str, **options: Any) -> None:
     """Write a line of the legend above the axes, behind the dot that it explains."""
     wide, high = figure.get_size_inches() * MM_PER_INCH
     middle = 1 - (2.5 + LINE * line) / high
-    style: dict = {"marker": "o", "markersize": 3.6, "linestyle": "none"} | options
+    style: dict[str, Any] = {"marker": "o", "markersize": 3.6, "linestyle": "none"} | options
     if "markerfacecolor" not in style:
         style["markeredgewidth"] = 0
     figure.add_artist(Line2D([12.5 / wide], [middle], **style))
     figure.text(15 / wide, middle, text, color=INK, fontsize=SMALL, va="center_baseline", ha="left")
 
 
-def lower_limit(areas):
-    return max(0, math.floor(10 * (np.nanmin(areas) - 0.02)) / 10)
+def lower_limit(aucs: npt.ArrayLike) -> float:
+    """Lower end of an axis on which all these AUCs find room."""
+    return max(0, math.floor(10 * (np.nanmin(aucs) - 0.02)) / 10)
 
 
-def _correlation(data):
-    told = len(data) > 2 and data[["auc_first", "auc_second"]].nunique().min() > 1
+def _correlation(data: pd.DataFrame) -> str:
+    has_correlation = len(data) > 2 and data[["auc_first", "auc_second"]].nunique().min() > 1
     assays = f"{len(data)} assay" + ("s" if len(data) != 1 else "")
-    if not told:
+    if not has_correlation:
         return assays
-    value = data["auc_first"].corr(data["auc_second"])
-    return f"Pearson r = {_signed(value)}, {assays}"
+    value = f"{data['auc_first'].corr(data['auc_second']):.2f}"
+    return f"Pearson r = {value.replace('-', MINUS)}, {assays}"
 
 
-def _signed(value, decimals=2):
-    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _number_dots(axes, data, named, scale):
+def _number_dots(axes: Axes, data: pd.DataFrame, named: pd.DataFrame, scale: float) -> None:
     """Write the numbers where they cover the fewest dots and no other number."""
     dots = scale * data[["auc_first", "auc_second"]].to_numpy(np.float64)
     low, high = scale * np.array(axes.get_xlim())
     placed = np.empty((0, 2))
     for row in named.itertuples():
         dot = scale * np.array([row.auc_first, row.auc_second])
-        tried = []
+        spots = []
         for distance in (3.6, 5, 7):
             for way in DIRECTIONS:
                 spot = dot + distance * way
                 line = dot + np.linspace(0, distance - 1, 8)[:, None] * way
-                far = np.abs(dots - dot).max(axis=1) > 0.4
-                crossed = np.linalg.norm(dots[far, None] - line, axis=2).min(axis=1) < 0.9
+                is_other = np.abs(dots - dot).max(axis=1) > 0.4
+                crossed = np.linalg.norm(dots[is_other, None] - line, axis=2).min(axis=1) < 0.9
                 cost = crossed.sum() + 2 * (np.abs(dots - spot).max(axis=1) < 1.8).sum()
                 cost += 20 * (np.abs(placed - spot).max(axis=1) < 3).sum()
                 cost += 20 * ((spot < low + 1.5) | (spot > high - 1.5)).any()
-                tried.append((cost, spot, way))
-        _, spot, way = min(tried, key=lambda each: each[0])
+                spots.append((cost, spot, way))
+        _, spot, way = min(spots, key=lambda candidate: candidate[0])
         placed = np.vstack([placed, spot])
         line = np.stack([dot + 0.8 * way, spot - 1.6 * way]) / scale
         axes.plot(*line.T, color=INK, linewidth=0.5, zorder=7)
+        x, y = spot / scale
         axes.text(
-            *(spot / scale), f"{row.number:.0f}", ha="center", va="center_baseline", color=INK,
+            x, y, f"{row.number:.0f}", ha="center", va="center_baseline", color=INK,
             fontsize=SMALL, weight="bold", zorder=7,
         )  # fmt: skip
 
 
-def draw_distribution(data):
+def draw_distribution(data: pd.DataFrame) -> Figure:
     """All AUCs of each method: a box, the mean, and a dot for each task.
 
     Parameters
@@ -181,8 +190,8 @@ def draw_distribution(data):
     -------
     matplotlib.figure.Figure
         84 mm wide. Boxes from the lower to the upper quartile with the median, whiskers from the
-        5th to the 95th percentile; diamonds are means. Grey lines at 0.7, 0.8 and 0.9, the
-        limits of Table 1, and at 0.5.
+        5th to the 95th percentile; diamonds are means. Grey lines are at 0.5, and at 0.7, 0.8 and
+        0.9, the limits of Table 1.
     """
     if data["auc"].isna().all():
         return figure_of_words("No task of any method could be evaluated: there are no AUCs.")
@@ -212,23 +221,23 @@ def draw_distribution(data):
     return figure
 
 
-def _mean(values):
+def _mean(values: np.ndarray) -> str:
     if not len(values):
         return "no AUC"
-    # Of one value there is no standard deviation.
+    # One value has no standard deviation.
     spread = f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else ""
     return f"{values.mean():.3f}{spread} ({len(values)})"
 
 
-def _auc_label(data):
+def _auc_label(data: pd.DataFrame) -> str:
     return f"AUC by {data['level'].iloc[0][:-1]}"
 
 
-def _box(axes, values, place, half, colour):
+def _box(axes: Axes, values: np.ndarray, place: float, half: float, colour: str) -> None:
     if not len(values):
         return
     low, lower, middle, upper, high = np.percentile(values, [5, 25, 50, 75, 95])
-    line = {"color": colour, "clip_on": False}
+    line: dict[str, Any] = {"color": colour, "clip_on": False}
     axes.plot([low, high], [place, place], linewidth=0.8, zorder=2, **line)
     axes.fill_between(
         [lower, upper], place - half, place + half, facecolor="white", edgecolor=colour,
@@ -241,11 +250,11 @@ def _box(axes, values, place, half, colour):
     )  # fmt: skip
 
 
-def _stack(values, width, room):
-    """Stack dots of this width that would touch: how far each lies from the base, in mm."""
+def _stack(values: np.ndarray, width: float, room: float) -> np.ndarray:
+    """Stack dots of this width that would touch: distance of each from the base, in mm."""
     levels = np.zeros(len(values), dtype=np.int64)
     placed = np.zeros(len(values), dtype=bool)
-    # Sorted dots would lean to one side; these steps reach them all, far from one another.
+    # Placed from left to right, the dots would lean to one side. These steps jump, and reach all.
     for place in np.argsort(np.arange(len(values)) * 0.618034 % 1):
         near = placed & (np.abs(values - values[place]) < width)
         taken = set(levels[near])
@@ -254,7 +263,7 @@ def _stack(values, width, room):
     return levels * min(DOT, room / (levels.max(initial=0) + 1))
 
 
-def draw_s1(data):
+def draw_s1(data: pd.DataFrame) -> Figure:
     """Further measures of each method over its tasks: Hofmarcher et al. 2019, Figure S1.
 
     Parameters
@@ -283,9 +292,9 @@ def draw_s1(data):
             axes = add_axes(
                 figure, left + column * (wide + gap), 6 + line * (high + 13), wide, high
             )
-            own = data[data["measure"] == measure]
+            of_measure = data[data["measure"] == measure]
             for number, method in enumerate(methods):
-                values = own.loc[own["method"] == method, "value"].to_numpy()
+                values = of_measure.loc[of_measure["method"] == method, "value"].to_numpy()
                 _box(axes, values, number, 0.28, colours[method])
             axes.set_title(title, loc="left", fontsize=TYPE, pad=3)
             axes.set(ylim=(len(methods) - 0.4, -0.6))

@@ -1,14 +1,19 @@
-"""What the figures of the comparison show, as tables; each is written beside its figure."""
+"""Make the tables that the figures of the comparison show; each is written beside its figure."""
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from paintassay.core.keys import RUN
 from paintassay.report.figures.tables import DISTRIBUTION, FIG4, RELATION, S1, S6, TRAINING_CURVES
+from paintassay.report.histories import TrainingHistory
 
 ALPHA = 0.05
 # The paper's Figure 4 compares these two.
 FIRST_PAIR = ("gapnet", "fnn")
 BASELINE = "fnn"
+# Assays that are named below Figure 4.
 NAMED = 6
 MEASURES = {
     "average_precision": "average precision",
@@ -20,7 +25,7 @@ MEASURES = {
 }
 
 
-def assay_names(assays):
+def assay_names(assays: pd.DataFrame) -> pd.DataFrame:
     """Say what each task is.
 
     Parameters
@@ -35,12 +40,12 @@ def assay_names(assays):
     """
     threshold = assays["THRESHOLD"].map("pChEMBL ≥ {:g}".format)
     kind = threshold.where(assays["KIND"] == "pchembl", "comments")
-    what = assays["DESCRIPTION"].fillna(assays["TARGET_NAME"]).fillna(assays["ASSAY_CHEMBL_ID"])
-    names = pd.DataFrame({"assay": what, "source": assays["ASSAY_CHEMBL_ID"] + ", " + kind})
+    assay = assays["DESCRIPTION"].fillna(assays["TARGET_NAME"]).fillna(assays["ASSAY_CHEMBL_ID"])
+    names = pd.DataFrame({"assay": assay, "source": assays["ASSAY_CHEMBL_ID"] + ", " + kind})
     return names.set_index(pd.Index(assays["TASK"], name="task"))
 
 
-def choose_pair(order):
+def choose_pair(order: Sequence[str]) -> tuple[str, ...]:
     """Choose the two methods to compare: GapNet and FNN as in the paper, or else the best two.
 
     Parameters
@@ -51,13 +56,13 @@ def choose_pair(order):
     Returns
     -------
     tuple of str
-        Shorter if there are not as many.
+        Shorter if there are fewer than two methods.
     """
     return FIRST_PAIR if set(FIRST_PAIR) <= set(order) else tuple(order[:2])
 
 
-def pair_tests(roc_tests, first, second):
-    """Tests of two methods, whichever of them comes first in the table.
+def pair_tests(roc_tests: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Select the tests of two methods, whichever of them comes first in the table.
 
     Parameters
     ----------
@@ -82,7 +87,7 @@ def pair_tests(roc_tests, first, second):
     return table.dropna(subset=["auc_first", "auc_second"]).reset_index(drop=True)
 
 
-def fig4_data(roc_tests, order, assays):
+def fig4_data(roc_tests: pd.DataFrame, order: Sequence[str], assays: pd.DataFrame) -> pd.DataFrame:
     """Compare two methods assay by assay (Hofmarcher et al. 2019, Figure 4).
 
     Parameters
@@ -97,8 +102,8 @@ def fig4_data(roc_tests, order, assays):
     Returns
     -------
     pandas.DataFrame
-        As `report.figures.tables.FIG4`, empty without two methods. Numbered are the assays with the
-        largest differences of those that are significant without correction, at most `NAMED`.
+        As `report.figures.tables.FIG4`, empty without two methods. Of the assays whose difference
+        is significant without correction, the `NAMED` with the largest differences have numbers.
     """
     pair = choose_pair(order)
     if len(pair) < 2:
@@ -111,20 +116,20 @@ def fig4_data(roc_tests, order, assays):
     table["outcome"] = direction.where(significant, "none")
     table["corrected"] = table["benjamini_hochberg"] < ALPHA
     size = table["area_difference"].abs()
-    named = size[table["outcome"].isin(["first", "second"])].sort_values(kind="stable")
-    named = table.loc[named.index[::-1][:NAMED]].sort_values("area_difference", kind="stable")
+    ordered = size[table["outcome"].isin(["first", "second"])].sort_values(kind="stable")
+    named = table.loc[ordered.index[::-1][:NAMED]].sort_values("area_difference", kind="stable")
     table["number"] = pd.Series(range(len(named), 0, -1), index=named.index, dtype="Int64")
     return table[FIG4.names]
 
 
-def common_level(tasks):
-    """By well, as published, or by compound if a method has only those."""
+def common_level(tasks: pd.DataFrame) -> str:
+    """Wells, as published, or compounds if a method has AUCs by compound only."""
     measured = tasks.groupby("method")[["auc", "auc_compounds"]].count()
-    lacking = (measured["auc"] == 0) & (measured["auc_compounds"] > 0)
-    return "compounds" if lacking.any() else "wells"
+    lacks_wells = (measured["auc"] == 0) & (measured["auc_compounds"] > 0)
+    return "compounds" if lacks_wells.any() else "wells"
 
 
-def distribution_data(tasks):
+def distribution_data(tasks: pd.DataFrame) -> pd.DataFrame:
     """Take the AUCs of all tasks, at a level that all methods have.
 
     Parameters
@@ -142,7 +147,7 @@ def distribution_data(tasks):
     return tasks[["method", "task"]].assign(level=level, auc=auc)[DISTRIBUTION.names]
 
 
-def s1_data(metrics, tasks):
+def s1_data(metrics: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     """Take further measures of all tasks, at a level that all methods have.
 
     Parameters
@@ -156,14 +161,14 @@ def s1_data(metrics, tasks):
         As `report.figures.tables.S1`, methods in the order of `tasks`.
     """
     level = common_level(tasks)
-    own = metrics[metrics["level"] == level]
-    means = own.groupby(["method", "task"])[list(MEASURES)].mean()
+    at_level = metrics[metrics["level"] == level]
+    means = at_level.groupby(["method", "task"])[list(MEASURES)].mean()
     means = means.reindex(pd.MultiIndex.from_frame(tasks[["method", "task"]]))
     long = means.reset_index().melt(["method", "task"], var_name="measure").dropna()
     return long.assign(level=level)[S1.names].reset_index(drop=True)
 
 
-def relation_data(predictability, tasks):
+def relation_data(predictability: pd.DataFrame, tasks: pd.DataFrame) -> pd.DataFrame:
     """Set the AUC of each task beside its data points and classes.
 
     Parameters
@@ -183,7 +188,7 @@ def relation_data(predictability, tasks):
     return predictability.assign(level=level, class_ratio=ratio)[RELATION.names]
 
 
-def s6_data(tasks):
+def s6_data(tasks: pd.DataFrame) -> pd.DataFrame:
     """Take the bootstrap intervals of the best method and of FNN.
 
     Parameters
@@ -194,29 +199,29 @@ def s6_data(tasks):
     Returns
     -------
     pandas.DataFrame
-        As `report.figures.tables.S6`: of the best method with an AUC, and of FNN or else of the
-        next best; the tasks in which one of them has an AUC, sorted by that of the best method.
+        As `report.figures.tables.S6`: the best method with an AUC, and FNN or else the next best;
+        the tasks in which one of them has an AUC, sorted by the AUC of the best method.
     """
-    own = tasks.drop(columns="auc").rename(columns={"auc_run": "auc"}).dropna(subset="auc")
-    order = list(own["method"].unique())
+    measured = tasks.drop(columns="auc").rename(columns={"auc_run": "auc"}).dropna(subset="auc")
+    order = list(measured["method"].unique())
     second = BASELINE if BASELINE in order[1:] else None
     shown = [*order[:1], *([second] if second else order[1:2])]
-    own = own[own["method"].isin(shown)]
-    areas = own.pivot(index="task", columns="method", values="auc").reindex(columns=shown)
+    measured = measured[measured["method"].isin(shown)]
+    areas = measured.pivot(index="task", columns="method", values="auc").reindex(columns=shown)
     areas = areas.sort_values(shown, ascending=False, kind="stable") if shown else areas
     place = pd.Series(range(1, len(areas) + 1), index=areas.index, dtype="int64")
-    own = own.assign(place=own["task"].map(place), rank=own["method"].map(shown.index))
-    return own.sort_values(["rank", "place"])[S6.names].reset_index(drop=True)
+    table = measured.assign(
+        place=measured["task"].map(place), rank=measured["method"].map(shown.index)
+    )
+    return table.sort_values(["rank", "place"])[S6.names].reset_index(drop=True)
 
 
-def training_data(trainings, order):
+def training_data(histories: Iterable[TrainingHistory], order: Sequence[str]) -> pd.DataFrame:
     """Put the epochs of all trainings into one table.
 
     Parameters
     ----------
-    trainings : list of dict
-        method, split, replicate, epochs (list of dict: epoch, training_loss, validation_loss,
-        validation_auc).
+    histories : list of TrainingHistory
     order : list of str
         The methods, best first.
 
@@ -226,20 +231,20 @@ def training_data(trainings, order):
         As `report.figures.tables.TRAINING_CURVES`.
     """
     losses = ["training_loss", "validation_loss", "validation_auc"]
-    columns = ["method", "split", "replicate", "epoch", *losses]
+    training = ["method", *RUN]
     rows = [
-        [each["method"], each["split"], each["replicate"], row["epoch"], *(row[n] for n in losses)]
-        for each in sorted(trainings, key=lambda each: order.index(each["method"]))
-        for row in each["epochs"]
-    ]
-    table = pd.DataFrame(rows, columns=columns)
+        (
+            history.method, history.split, history.replicate, epoch.epoch,
+            epoch.training_loss, epoch.validation_loss, epoch.validation_auc,
+        )
+        for history in sorted(histories, key=lambda history: order.index(history.method))
+        for epoch in history.epochs
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=[*training, "epoch", *losses])
     table[losses] = table[losses].astype(np.float64)
-    run = table.groupby(["method", "split", "replicate"])
     # As the training chose it: the first of equals, by the loss where no task had both classes.
-    quality = table["validation_auc"].fillna(-np.inf)
-    quality = quality.where(run["validation_auc"].transform("count") > 0, -table["validation_loss"])
-    best = quality == quality.groupby([table[name] for name in columns[:3]]).transform("max")
-    table["kept"] = best & ~table[best].duplicated(columns[:3]).reindex(
-        table.index, fill_value=True
-    )
+    evaluable = table.groupby(training)["validation_auc"].transform("count") > 0
+    quality = table["validation_auc"].fillna(-np.inf).where(evaluable, -table["validation_loss"])
+    best = quality == quality.groupby([table[name] for name in training]).transform("max")
+    table["kept"] = best & ~table[best].duplicated(training).reindex(table.index, fill_value=True)
     return table[TRAINING_CURVES.names]

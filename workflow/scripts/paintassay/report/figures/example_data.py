@@ -1,29 +1,54 @@
-"""Which views the figures of examples show, as tables; each is written beside its figure."""
+"""Choose the views of the figures of examples; each table is written beside its figure."""
 
 import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
+from paintassay.core.files import PathLike
 from paintassay.images.shards import channel_names
 from paintassay.images.views import Views
+from paintassay.labels.reading import Labels
 from paintassay.report.figures.comparison_data import ALPHA, assay_names, choose_pair, pair_tests
 from paintassay.report.figures.tables import FIG2, FIG5, VIEW
-from paintassay.statistics.methods import part_of_run
+from paintassay.statistics.methods import Predictions, part_of_run
 
+# Figure 2 shows so many assays and compounds of a class, Figure 5 so many compounds of a class.
 ASSAYS_SHOWN, OF_EACH_KIND, BEST = 3, 3, 4
 # What the paper calls high predictive performance.
 HIGH = 0.9
 KINDS = {"hit": "active", "miss": "inactive"}
+# Compounds of a class and task on the page.
+EXAMPLES = 2
 
 
-def fig2_data(tasks, assays, labels, manifest):
-    """Choose well-predicted assays, and at random compounds of either class of each.
+@dataclass(frozen=True)
+class ChosenTask:
+    """Two methods, and a row of `report.figures.comparison_data.pair_tests`, in its order."""
 
-    Of the assays that the best method predicts with a mean AUC above 0.9 those with the most
-    compounds in their smaller class are taken, for of a few compounds any AUC may come about; then
-    those with the highest AUCs. Of an assay with several thresholds only one is. The same
-    compounds are always drawn from the same ones.
+    first: str
+    second: str
+    task: str
+    split: int
+    replicate: int
+    auc_first: float
+    auc_second: float
+    area_difference: float
+    pvalue: float
+    benjamini_hochberg: float
+
+
+def fig2_data(
+    tasks: pd.DataFrame, assays: pd.DataFrame, labels: pd.DataFrame, manifest: pd.DataFrame
+) -> pd.DataFrame:
+    """Choose well-predicted assays, and random compounds of both classes of each.
+
+    The assays that the best method predicts with a mean AUC above 0.9 come first, ordered by the
+    number of compounds in their smaller class, because few compounds can give any AUC by chance;
+    the others follow, ordered by their AUC. An assay with several thresholds is shown with one of
+    them. The same compounds are always drawn from the same ones.
 
     Parameters
     ----------
@@ -41,38 +66,39 @@ def fig2_data(tasks, assays, labels, manifest):
     pandas.DataFrame
         As `report.figures.tables.FIG2`, a row a view; empty if there is no AUC or no view.
     """
-    known = tasks.dropna(subset="auc_compounds")
-    own = known[known["method"] == known["method"].iloc[0]] if len(known) else known
-    own = own[["method", "task", "auc_compounds"]].rename(columns={"auc_compounds": "auc"})
-    own = own.merge(assays, left_on="task", right_on="TASK")
-    own = own.assign(actives=own["ACTIVES"], inactives=own["INACTIVES"], high=own["auc"] > HIGH)
-    smaller = own[["actives", "inactives"]].min(axis=1)
-    own["order"] = smaller.where(own["high"], own["auc"])
-    own = own.sort_values(["high", "order", "auc"], ascending=False, kind="stable")
-    own = own.drop_duplicates("ASSAY_CHEMBL_ID").head(ASSAYS_SHOWN)
-    seen = manifest.loc[manifest["labelled"], "inchikey"]
-    labels = labels[labels["task"].isin(own["task"]) & labels["inchikey"].isin(seen)]
-    drawn = [_digest(*row) for row in zip(labels["task"], labels["inchikey"], strict=True)]
-    labels = labels.assign(drawn=drawn).sort_values("drawn")
+    measured = tasks.dropna(subset="auc_compounds")
+    # The first method is the best.
+    shown = measured[measured["method"].isin(measured["method"].head(1))]
+    shown = shown[["method", "task", "auc_compounds"]].rename(columns={"auc_compounds": "auc"})
+    shown = shown.merge(assays, left_on="task", right_on="TASK")
+    shown = shown.rename(columns={"ACTIVES": "actives", "INACTIVES": "inactives"})
+    shown["high"] = shown["auc"] > HIGH
+    smaller = shown[["actives", "inactives"]].min(axis=1)
+    shown["order"] = smaller.where(shown["high"], shown["auc"])
+    shown = shown.sort_values(["high", "order", "auc"], ascending=False, kind="stable")
+    shown = shown.drop_duplicates("ASSAY_CHEMBL_ID").head(ASSAYS_SHOWN)
+    shown = shown.assign(rank=range(len(shown))).join(assay_names(assays), on="task")
+    imaged = manifest.loc[manifest["labelled"], "inchikey"]
+    labels = labels[labels["task"].isin(shown["task"]) & labels["inchikey"].isin(imaged)]
+    lots = [_digest(*row) for row in zip(labels["task"], labels["inchikey"], strict=True)]
+    labels = labels.assign(lot=lots).sort_values("lot")
     labels = labels.groupby(["task", "label"]).head(OF_EACH_KIND)
     kind = labels["label"].map({1: "active", -1: "inactive"})
-    own = own.assign(rank=range(len(own))).join(assay_names(assays), on="task")
-    table = labels.assign(kind=kind).merge(own, on="task")
-    table = table.sort_values(["rank", "kind", "drawn"])
+    table = labels.assign(kind=kind).merge(shown, on="task").sort_values(["rank", "kind", "lot"])
     return _with_views(table, manifest)[FIG2.names]
 
 
-def _digest(*words):
+def _digest(*words: str) -> str:
     return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
 
-def _with_views(table, manifest):
+def _with_views(table: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     views = first_views(manifest, table["inchikey"]).set_index("inchikey")
     names = [name for name, *_ in VIEW]
     return table.join(views[names], on="inchikey", how="inner").reset_index(drop=True)
 
 
-def choose_task(roc_tests, order):
+def choose_task(roc_tests: pd.DataFrame, order: Sequence[str]) -> ChosenTask | None:
     """Choose the assay in which the first of two methods most clearly beats the second.
 
     Parameters
@@ -84,15 +110,15 @@ def choose_task(roc_tests, order):
 
     Returns
     -------
-    dict or None
-        first, second, and the columns of `report.figures.comparison_data.pair_tests`: of the assays
-        in which Venkatraman's test has p < 0.05 the one with the largest difference, or else of all
-        the one with the smallest p-value. None if the first is better in none.
+    ChosenTask or None
+        The assay with the largest difference of those in which Venkatraman's test has p < 0.05; if
+        there is none, that with the smallest p-value. None if the first is better in no assay.
     """
     pair = choose_pair(order)
     if len(pair) < 2:
         return None
-    tests = pair_tests(roc_tests, *pair)
+    first, second = pair
+    tests = pair_tests(roc_tests, first, second)
     better = tests[tests["area_difference"] > 0]
     if better.empty:
         return None
@@ -102,37 +128,40 @@ def choose_task(roc_tests, order):
     else:
         better = better.sort_values("area_difference", ascending=False, kind="stable")
         rows = better.sort_values("pvalue", kind="stable")
-    return {"first": pair[0], "second": pair[1], **rows.iloc[0].to_dict()}
+    return ChosenTask(first, second, *rows.iloc[0].tolist())
 
 
-def part_scores(predictions, chosen, labels):
+def part_scores(predictions: Predictions, chosen: ChosenTask, labels: Labels) -> pd.Series:
     """Take the predictions for the test part of a run and a task.
 
     Parameters
     ----------
-    predictions : methods.Predictions
+    predictions : Predictions
         By compound.
-    chosen : dict
-        With split, replicate and task, as from `choose_task`.
-    labels : samples.Labels
+    chosen : ChosenTask
+    labels : Labels
 
     Returns
     -------
     pandas.Series
         Index InChIKey.
     """
-    run = chosen["split"], chosen["replicate"]
-    part = part_of_run(predictions, run, "test", labels)
-    return pd.Series(part.scores[:, labels.tasks.index(chosen["task"])], part.keys["inchikey"])
+    part = part_of_run(predictions, (chosen.split, chosen.replicate), "test", labels)
+    return pd.Series(part.scores[:, labels.tasks.index(chosen.task)], part.keys["inchikey"])
 
 
-def fig5_data(chosen, scores, labels, assays, manifest):
+def fig5_data(
+    chosen: ChosenTask,
+    scores: Sequence[pd.Series],
+    labels: pd.DataFrame,
+    assays: pd.DataFrame,
+    manifest: pd.DataFrame,
+) -> pd.DataFrame:
     """Choose the active compounds predicted highest, and the inactive ones predicted lowest.
 
     Parameters
     ----------
-    chosen : dict
-        From `choose_task`.
+    chosen : ChosenTask
     scores : list of pandas.Series
         Predictions of the first and of the second method for the test part of that run and
         task, index InChIKey.
@@ -148,20 +177,20 @@ def fig5_data(chosen, scores, labels, assays, manifest):
     pandas.DataFrame
         As `report.figures.tables.FIG5`, a row a view.
     """
-    task = chosen["task"]
-    own = labels[(labels["task"] == task) & labels["inchikey"].isin(manifest["inchikey"])]
-    own = own.set_index("inchikey")[["label"]].rename(columns={"label": task})
-    picked = pick_examples(scores[0].to_frame(task), own, BEST)
+    task = chosen.task
+    imaged = labels[(labels["task"] == task) & labels["inchikey"].isin(manifest["inchikey"])]
+    imaged = imaged.set_index("inchikey")[["label"]].rename(columns={"label": task})
+    picked = pick_examples(scores[0].to_frame(task), imaged, BEST)
     table = picked.assign(
         kind=picked["kind"].map(KINDS),
         score_first=picked["score"],
         score_second=scores[1].reindex(picked["inchikey"]).to_numpy(),
-        **{name: value for name, value in chosen.items() if name != "task"},
+        **{name: value for name, value in asdict(chosen).items() if name != "task"},
     ).join(assay_names(assays), on="task")
     return _with_views(table, manifest)[FIG5.names]
 
 
-def views_of(data, manifest, folder):
+def views_of(data: pd.DataFrame, manifest: pd.DataFrame, folder: PathLike) -> Views:
     """Open the views of a table, row by row.
 
     Parameters
@@ -175,7 +204,7 @@ def views_of(data, manifest, folder):
 
     Returns
     -------
-    views.Views
+    Views
 
     Raises
     ------
@@ -186,7 +215,7 @@ def views_of(data, manifest, folder):
     return Views(data[place].merge(manifest, on=place, how="left"), folder)
 
 
-def channels_data(manifest):
+def channels_data(manifest: pd.DataFrame) -> pd.DataFrame:
     """Choose a view to show channel by channel: of a negative control, if there is one.
 
     Parameters
@@ -205,11 +234,10 @@ def channels_data(manifest):
     return shown[[name for name, *_ in VIEW]].merge(channels, how="cross")
 
 
-EXAMPLES = 2
-
-
-def pick_examples(scores, labels, number=EXAMPLES):
-    """Compounds that a model tells apart best: hits and non-hits of each task.
+def pick_examples(
+    scores: pd.DataFrame, labels: pd.DataFrame, number: int = EXAMPLES
+) -> pd.DataFrame:
+    """Pick the compounds that a model tells apart best: hits and misses of each task.
 
     Parameters
     ----------
@@ -219,7 +247,7 @@ def pick_examples(scores, labels, number=EXAMPLES):
     labels : pandas.DataFrame of int
         +1 active, -1 inactive, 0 missing; rows and columns of at least these compounds and tasks.
     number : int
-        At most so many of each.
+        At most this many of each.
 
     Returns
     -------
@@ -232,27 +260,27 @@ def pick_examples(scores, labels, number=EXAMPLES):
     for task in scores.columns:
         of_task = labels[task].reindex(scores.index)
         for kind, sign in (("hit", 1), ("miss", -1)):
-            own = scores.loc[of_task == sign, task]
-            for key in own.index[np.argsort(-sign * own.to_numpy(), kind="stable")[:number]]:
-                rows.append((task, kind, key, float(own[key])))
+            of_kind = scores.loc[of_task == sign, task]
+            best = np.argsort(-sign * of_kind.to_numpy(), kind="stable")[:number]
+            rows += [(task, kind, key, float(score)) for key, score in of_kind.iloc[best].items()]
     return pd.DataFrame(rows, columns=["task", "kind", "inchikey", "score"])
 
 
-def first_views(manifest, inchikeys):
-    """One view of each compound: the first by plate, well and site.
+def first_views(manifest: pd.DataFrame, inchikeys: Collection[str]) -> pd.DataFrame:
+    """Select one view of each compound: the first by plate, well and site.
 
     Parameters
     ----------
     manifest : pandas.DataFrame
         As `dataset.tables.dataset_schema`.
     inchikeys : collection of str
-        Those without a labelled view are left out.
+        Compounds without a labelled view are left out.
 
     Returns
     -------
     pandas.DataFrame
         Rows of the manifest, sorted by InChIKey.
     """
-    own = manifest[manifest["labelled"] & manifest["inchikey"].isin(set(inchikeys))]
-    own = own.sort_values(["plate", "well", "site"], kind="stable")
-    return own.drop_duplicates("inchikey").sort_values("inchikey", ignore_index=True)
+    views = manifest[manifest["labelled"] & manifest["inchikey"].isin(set(inchikeys))]
+    views = views.sort_values(["plate", "well", "site"], kind="stable")
+    return views.drop_duplicates("inchikey").sort_values("inchikey", ignore_index=True)

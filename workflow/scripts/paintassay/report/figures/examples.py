@@ -1,6 +1,11 @@
-"""Figures of examples: composites of views, drawn from the tables of `figure_tables`."""
+"""Draw the figures of example views from the tables of `report.figures.tables`."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
@@ -17,6 +22,7 @@ from paintassay.drawing.print import (
     write,
 )
 from paintassay.images.pictures import channel_colours, composite, display_range, stains
+from paintassay.images.views import Views
 from paintassay.report.figures.comparison import short_names
 
 EDGE, GAP, MIDDLE = 4, 1.5, 5
@@ -24,7 +30,12 @@ DOTS_PER_INCH = 300
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def draw_fig2(data, views, channels, pixel_size_um):
+def draw_fig2(
+    data: pd.DataFrame,
+    views: Views | Sequence[np.ndarray],
+    channels: Sequence[str],
+    pixel_size_um: float,
+) -> Figure:
     """Views of active and of inactive compounds: Hofmarcher et al. 2019, Figure 2.
 
     Parameters
@@ -32,7 +43,7 @@ def draw_fig2(data, views, channels, pixel_size_um):
     data : pandas.DataFrame
         As `report.figures.tables.FIG2`.
     views : sequence of ndarray of uint8, shape (C, H, W)
-        The view of each row; gone through twice, one at a time.
+        The view of each row; they are read twice, one at a time.
     channels : list of str
     pixel_size_um : float
         Width of a pixel in micrometres, for the scale bar.
@@ -44,11 +55,11 @@ def draw_fig2(data, views, channels, pixel_size_um):
         brightness.
     """
     rows = list(data.groupby("task", sort=False).indices.items())
-    each = data.groupby(["task", "kind"]).size().max()
-    wide = (DOUBLE_MM - 2 * EDGE - MIDDLE - 2 * (each - 1) * GAP) / (2 * each)
+    columns = data.groupby(["task", "kind"]).size().max()
+    wide = (DOUBLE_MM - 2 * EDGE - MIDDLE - 2 * (columns - 1) * GAP) / (2 * columns)
     high = wide * views[0].shape[1] / views[0].shape[2]
     row_high = high + 16
-    second = EDGE + each * wide + (each - 1) * GAP + MIDDLE
+    second = EDGE + columns * wide + (columns - 1) * GAP + MIDDLE
     display = display_range(views)
     with print_style():
         figure = new_figure(DOUBLE_MM, 2 + row_high * len(rows) + 6)
@@ -57,10 +68,10 @@ def draw_fig2(data, views, channels, pixel_size_um):
             row = data.iloc[places[0]]
             _assay_line(figure, top, LETTERS[number], row, _auc_of_row(row))
             for kind, left in (("active", EDGE), ("inactive", second)):
-                own = [place for place in places if data["kind"][place] == kind]
+                of_kind = [place for place in places if data["kind"][place] == kind]
                 header = f"{kind} ({row[f'{kind}s']:,} compounds)"
                 write(figure, left, top + 4.4, header, color=GREY)
-                for column, place in enumerate(own):
+                for column, place in enumerate(of_kind):
                     x = left + column * (wide + GAP)
                     picture = composite(views[place], channels, display)
                     _tile(figure, x, top + 8, wide, high, picture)
@@ -70,26 +81,30 @@ def draw_fig2(data, views, channels, pixel_size_um):
     return figure
 
 
-def _assay_line(figure, top, letter, row, told):
-    """Write letter and name of an assay, and at the right below them what is told of it."""
+def _assay_line(figure: Figure, top: float, letter: str, row: pd.Series, remark: str) -> None:
+    """Write letter and name of an assay, and below them, at the right, a remark."""
     source = f" ({row['source']})"
     left = EDGE + (5 if letter else 0)
     room = DOUBLE_MM - EDGE - left - text_width(source, TYPE)
     write(figure, EDGE, top, letter, TYPE, weight="bold")
     write(figure, left, top, fitted(row["assay"], room, TYPE) + source, TYPE)
-    write(figure, DOUBLE_MM - EDGE, top + 4.4, told, color=GREY, ha="right")
+    write(figure, DOUBLE_MM - EDGE, top + 4.4, remark, color=GREY, ha="right")
 
 
-def _auc_of_row(row):
+def _auc_of_row(row: pd.Series) -> str:
     return f"mean AUC of {short_names([row['method']])[row['method']]} {row['auc']:.2f}"
 
 
-def _name_of(row):
-    known = isinstance(row["compound_id"], str)
-    return row["compound_id"] if known else row["inchikey"]
+def _name_of(row: pd.Series) -> str:
+    return row["compound_id"] if isinstance(row["compound_id"], str) else row["inchikey"]
 
 
-def draw_fig5(data, views, channels, pixel_size_um):
+def draw_fig5(
+    data: pd.DataFrame,
+    views: Views | Sequence[np.ndarray],
+    channels: Sequence[str],
+    pixel_size_um: float,
+) -> Figure:
     """Views of compounds that one method alone predicts: Hofmarcher et al. 2019, Figure 5.
 
     Parameters
@@ -102,13 +117,12 @@ def draw_fig5(data, views, channels, pixel_size_um):
     Returns
     -------
     matplotlib.figure.Figure
-        178 mm wide: above active compounds that the first method predicts highest, below
-        inactive ones that it predicts lowest, with what both methods predict for them.
+        178 mm wide: above, the active compounds that the first method predicts highest; below,
+        the inactive ones that it predicts lowest; with the predictions of both methods.
     """
     first, second = data["first"].iloc[0], data["second"].iloc[0]
     names = short_names([first, second])
-    each = data.groupby("kind").size().max()
-    columns = max(each, 4)
+    columns = max(data.groupby("kind").size().max(), 4)
     wide = (DOUBLE_MM - 2 * EDGE - (columns - 1) * GAP) / columns
     high = wide * views[0].shape[1] / views[0].shape[2]
     display = display_range(views)
@@ -122,7 +136,7 @@ def draw_fig5(data, views, channels, pixel_size_um):
         for number, (kind, line) in enumerate(lines.items()):
             top = 6.4 + number * (high + 13.5)
             write(figure, EDGE, top, line, color=GREY)
-            for column, place in enumerate(np.flatnonzero(data["kind"] == kind)):
+            for column, place in enumerate(np.flatnonzero(data["kind"] == kind).tolist()):
                 row, x = data.iloc[place], EDGE + column * (wide + GAP)
                 _tile(figure, x, top + 3.6, wide, high, composite(views[place], channels, display))
                 write(figure, x, top + 4.2 + high, fitted(_name_of(row), wide))
@@ -134,17 +148,22 @@ def draw_fig5(data, views, channels, pixel_size_um):
     return figure
 
 
-def _both_aucs(row, names):
-    told = ", ".join(
+def _both_aucs(row: pd.Series, names: dict[str, str]) -> str:
+    aucs = ", ".join(
         f"{names[row[method]]} {row[f'auc_{method}']:.2f}" for method in ("first", "second")
     )
     pvalue = row["pvalue"]
     if pvalue != pvalue:
-        return f"AUC of {told}"
-    return f"AUC of {told}; p {'< 0.001' if pvalue < 0.001 else f'= {pvalue:.3f}'}"
+        return f"AUC of {aucs}"
+    return f"AUC of {aucs}; p {'< 0.001' if pvalue < 0.001 else f'= {pvalue:.3f}'}"
 
 
-def draw_view_channels(data, views, channels, pixel_size_um):
+def draw_view_channels(
+    data: pd.DataFrame,
+    views: Views | Sequence[np.ndarray],
+    channels: Sequence[str],
+    pixel_size_um: float,
+) -> Figure:
     """Draw one view channel by channel in grey, and all its stains in colour.
 
     Parameters
@@ -166,11 +185,11 @@ def draw_view_channels(data, views, channels, pixel_size_um):
     rows = -(-(len(channels) + 1) // 3)
     colours = channel_colours(channels) / 255
     row = data.iloc[0]
-    what = f"Plate {row['plate']}, well {row['well']}, site {row['site']}"
-    what += f", {row['compound_id']}" if isinstance(row["compound_id"], str) else ""
+    name = f"Plate {row['plate']}, well {row['well']}, site {row['site']}"
+    name += f", {row['compound_id']}" if isinstance(row["compound_id"], str) else ""
     with print_style():
         figure = new_figure(DOUBLE_MM, 7 + rows * (high + 6) + 5)
-        write(figure, EDGE, 2, fitted(what, DOUBLE_MM - 2 * EDGE, TYPE), TYPE)
+        write(figure, EDGE, 2, fitted(name, DOUBLE_MM - 2 * EDGE, TYPE), TYPE)
         for place in range(len(channels) + 1):
             x, top = EDGE + place % 3 * (wide + GAP), 7 + place // 3 * (high + 6)
             if place < len(channels):
@@ -188,8 +207,10 @@ def draw_view_channels(data, views, channels, pixel_size_um):
     return figure
 
 
-def _tile(figure, left, top, wide, high, picture):
-    """Draw a picture in as many pixels as are printed."""
+def _tile(
+    figure: Figure, left: float, top: float, wide: float, high: float, picture: np.ndarray
+) -> None:
+    """Draw a picture with as many pixels as are printed."""
     pixels = [round(side / MM_PER_INCH * DOTS_PER_INCH) for side in (wide, high)]
     small = Image.fromarray(picture).resize(pixels, Image.Resampling.LANCZOS)
     inches = figure.get_size_inches()
@@ -201,7 +222,13 @@ def _tile(figure, left, top, wide, high, picture):
     axes.axis("off")
 
 
-def _footer(figure, channels, box, pixels, pixel_size_um):
+def _footer(
+    figure: Figure,
+    channels: Sequence[str],
+    box: tuple[float, float, float, float],
+    pixels: int,
+    pixel_size_um: float,
+) -> None:
     """Explain the colours, and draw a scale bar into one of the pictures."""
     left, top, wide, high = box
     micrometres = 50.0
@@ -211,21 +238,28 @@ def _footer(figure, channels, box, pixels, pixel_size_um):
     length = micrometres / view_um * wide
     _patch(figure, left + wide - 1.5 - length, top + high - 2, length, 0.7, "white")
     bottom = figure.get_size_inches()[1] * MM_PER_INCH - 4.6
-    x = EDGE
+    x: float = EDGE
     colours = channel_colours(channels) / 255 if channels else []
     for place in stains(channels) if channels else []:
         _square(figure, x, bottom + 0.2, colours[place])
         write(figure, x + 3.6, bottom, channels[place])
         x += 7 + text_width(channels[place])
-    told = f"scale bar: {micrometres:g} µm"
-    write(figure, DOUBLE_MM - EDGE, bottom, told, SMALL, ha="right")
+    write(figure, DOUBLE_MM - EDGE, bottom, f"scale bar: {micrometres:g} µm", SMALL, ha="right")
 
 
-def _square(figure, left, top, colour):
+def _square(figure: Figure, left: float, top: float, colour: np.ndarray) -> None:
     _patch(figure, left, top, 2.4, 2.4, colour, edgecolor=GREY, linewidth=0.4)
 
 
-def _patch(figure, left, top, wide, high, colour, **options):
+def _patch(
+    figure: Figure,
+    left: float,
+    top: float,
+    wide: float,
+    high: float,
+    colour: np.ndarray | str,
+    **options: Any,
+) -> None:
     figure_wide, figure_high = figure.get_size_inches() * MM_PER_INCH
     corner = (left / figure_wide, 1 - (top + high) / figure_high)
     options = {"linewidth": 0, "zorder": 5} | options

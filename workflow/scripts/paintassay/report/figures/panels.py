@@ -1,9 +1,13 @@
-"""Figures of the comparison in small panels, drawn from the tables of `figure_tables`."""
+"""Draw the figures of the comparison that have small panels, from `report.figures.tables`."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, MultipleLocator, NullLocator
 
@@ -28,12 +32,12 @@ from paintassay.report.figures.comparison import lower_limit, short_names
 COLUMNS, LEFT, GAP = 4, 13, 9.5
 PANEL = (DOUBLE_MM - LEFT - 3 - GAP * (COLUMNS - 1)) / COLUMNS
 NO_AUC = "No task of any method could be evaluated: there are no AUCs."
-# Fewer tasks than these in a bin say little about a trend.
+# Bins of a trend, and the least number of tasks in a bin that is shown.
 BINS, TASKS_IN_BIN = 6, 8
 NAMED_TASKS = 40
 
 
-def draw_s2(data):
+def draw_s2(data: pd.DataFrame) -> Figure:
     """AUC against the data points of a task: Hofmarcher et al. 2019, Figure S2.
 
     Parameters
@@ -44,13 +48,13 @@ def draw_s2(data):
     Returns
     -------
     matplotlib.figure.Figure
-        178 mm wide, one panel a method, a dot for each task; Spearman's rank correlation. The
-        line joins the medians of the tasks in bins of equal width, where there are enough.
+        178 mm wide, one panel a method, with a dot for each task and Spearman's rank correlation.
+        A line joins the medians of the tasks in bins of equal width, if there are enough tasks.
     """
     return _relation(data, "data_points", "labelled compounds of the assay")
 
 
-def draw_s3(data):
+def draw_s3(data: pd.DataFrame) -> Figure:
     """AUC against the classes of a task: Hofmarcher et al. 2019, Figure S3.
 
     Parameters
@@ -66,7 +70,7 @@ def draw_s3(data):
     return _relation(data, "class_ratio", "active compounds per inactive compound")
 
 
-def _relation(data, column, label):
+def _relation(data: pd.DataFrame, column: str, label: str) -> Figure:
     shown = data.dropna(subset=["auc", column])
     if shown.empty:
         return figure_of_words(NO_AUC)
@@ -81,25 +85,25 @@ def _relation(data, column, label):
             down, across = divmod(place, COLUMNS)
             left, top = LEFT + across * (PANEL + GAP), 6 + down * (high + 10)
             axes = add_axes(figure, left, top, PANEL, high)
-            own = shown[shown["method"] == method]
+            dots = shown[shown["method"] == method]
             axes.axhline(0.5, color=FAINT, linewidth=0.6, zorder=0)
             axes.scatter(
-                own[column], own["auc"], s=6, color=colours[method], alpha=0.6, linewidth=0,
+                dots[column], dots["auc"], s=6, color=colours[method], alpha=0.6, linewidth=0,
                 clip_on=False, gid=f"auc-{method}",
             )  # fmt: skip
-            _trend(axes, own[column], own["auc"])
+            _trend(axes, dots[column], dots["auc"])
             axes.set(xscale="log", xlim=limits, ylim=(low, 1.01))
             _log_axis(axes.xaxis, limits)
             axes.yaxis.set_major_locator(MultipleLocator(0.2))
             axes.set_title(names[method], loc="left", fontsize=TYPE, pad=4)
-            options = {"transform": axes.transAxes, "fontsize": SMALL, "color": INK}
-            told = f"\N{GREEK SMALL LETTER RHO} = {_rank_correlation(own[column], own['auc'])}"
-            axes.text(0.98, 0.03, told, ha="right", **options)
-            if "compounds" in set(own["level"]):
+            options: dict[str, Any] = {"transform": axes.transAxes, "fontsize": SMALL, "color": INK}
+            rho = f"\N{GREEK SMALL LETTER RHO} = {_rank_correlation(dots[column], dots['auc'])}"
+            axes.text(0.98, 0.03, rho, ha="right", **options)
+            if "compounds" in set(dots["level"]):
                 axes.text(0.02, 0.03, "by compound", **options)
             if not across:
                 _label(axes, "mean AUC")
-        # Two panels at least are as wide as the label.
+        # The label is as wide as two panels.
         columns = min(max(len(methods), 2), COLUMNS)
         middle = LEFT + (columns * (PANEL + GAP) - GAP) / 2
         bottom = figure.get_size_inches()[1] * MM_PER_INCH
@@ -107,13 +111,13 @@ def _relation(data, column, label):
     return figure
 
 
-def _label(axes, text):
-    """Name the vertical axis at the margin, however wide the numbers are."""
+def _label(axes: Axes, text: str) -> None:
+    """Name the vertical axis at the margin, whatever the width of its numbers."""
     axes.set_ylabel(text)
     axes.yaxis.set_label_coords((4.6 - LEFT) / PANEL, 0.5)
 
 
-def _trend(axes, x, auc):
+def _trend(axes: Axes, x: pd.Series, auc: pd.Series) -> None:
     if x.nunique() < BINS:
         return
     bins = pd.cut(np.log(x), BINS, labels=False)
@@ -123,14 +127,14 @@ def _trend(axes, x, auc):
         axes.plot(medians["x"], medians["auc"], color=INK, linewidth=1, marker="o", markersize=2)
 
 
-def _rank_correlation(x, y):
+def _rank_correlation(x: pd.Series, y: pd.Series) -> str:
     if len(x) < 3 or min(x.nunique(), y.nunique()) < 2:
         return "\N{EN DASH}"
     return f"{x.rank().corr(y.rank()):.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _log_axis(axis, limits):
-    """Mark round numbers, as few as say where the axis lies."""
+def _log_axis(axis: Axis, limits: tuple[float, float]) -> None:
+    """Mark round numbers: at least three, and as few as possible."""
     powers = 10.0 ** np.arange(math.floor(math.log10(limits[0])), math.log10(limits[1]))
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), range(1, 10)):
         ticks = np.multiply.outer(powers, steps).ravel()
@@ -142,7 +146,7 @@ def _log_axis(axis, limits):
     axis.set_major_formatter("{x:.6g}")
 
 
-def draw_s6(data):
+def draw_s6(data: pd.DataFrame) -> Figure:
     """Bootstrap intervals of the AUCs of one run: Hofmarcher et al. 2019, Table S6.
 
     Parameters
@@ -153,52 +157,58 @@ def draw_s6(data):
     Returns
     -------
     matplotlib.figure.Figure
-        178 mm wide, one panel a method, both in the order of the best method's AUCs. Percentile
-        intervals of 95 %; a hollow dot has none. Up to 40 tasks are named.
+        178 mm wide, one panel a method, both in the order of the best method's AUCs, with
+        percentile intervals of 95 %; a hollow dot has none. The tasks are named if they are 40 at
+        most.
     """
     if data.empty:
         return figure_of_words(NO_AUC)
     methods = list(data["method"].unique())
     names, colours = short_names(methods), method_colours(methods)
     tasks = data.drop_duplicates("place").set_index("place")["task"].sort_index()
-    named = len(tasks) <= NAMED_TASKS
-    high, names_high = 42, 1 + max(map(text_width, tasks)) if named else 8
-    ticks = tasks.index if named else [1, *range(25, len(tasks) + 1, 25)]
+    are_named = len(tasks) <= NAMED_TASKS
+    high, names_high = 42, 1 + max(map(text_width, tasks)) if are_named else 8
+    ticks = tasks.index if are_named else [1, *range(25, len(tasks) + 1, 25)]
     ends = data[["auc", "low", "high"]].to_numpy()
     with print_style():
         figure = new_figure(DOUBLE_MM, len(methods) * (high + 9) + names_high)
         for number, method in enumerate(methods):
             axes = add_axes(figure, LEFT, 6 + number * (high + 9), DOUBLE_MM - LEFT - 3, high)
-            own = data[data["method"] == method]
-            told = own.dropna(subset=["low", "high"])
-            lone = own[~own.index.isin(told.index)]
+            dots = data[data["method"] == method]
+            intervals = dots.dropna(subset=["low", "high"])
+            lone = dots[~dots.index.isin(intervals.index)]
             axes.axhline(0.5, color=FAINT, linewidth=0.6, zorder=0)
-            colour, size = colours[method], 3.4 if named else 2
-            axes.vlines(told["place"], told["low"], told["high"], color=colour, alpha=0.45,
-                        linewidth=0.5 * size, clip_on=False, gid=f"interval-{method}")  # fmt: skip
-            for rows, face in ((told, colour), (lone, "white")):
+            colour, size = colours[method], 3.4 if are_named else 2
+            axes.vlines(
+                intervals["place"], intervals["low"], intervals["high"], color=colour, alpha=0.45,
+                linewidth=0.5 * size, clip_on=False, gid=f"interval-{method}",
+            )  # fmt: skip
+            for rows, face in ((intervals, colour), (lone, "white")):
                 axes.plot(rows["place"], rows["auc"], "o", markersize=size, color=colour,
                           markerfacecolor=face, markeredgewidth=0.5, clip_on=False)  # fmt: skip
             axes.set(xlim=(0, len(tasks) + 1), ylim=(lower_limit(ends), 1.01))
             axes.set_ylabel("AUC by compound")
             axes.yaxis.set_major_locator(MultipleLocator(0.2))
-            axes.set_title(f"{names[method]} {_run(own, told)}", loc="left", fontsize=TYPE, pad=4)
-            labels = tasks if named and number == len(methods) - 1 else [] if named else ticks
-            axes.set_xticks(ticks, labels, rotation=90 if named else 0)
-        if not named:
+            axes.set_title(
+                f"{names[method]} {_run(dots, intervals)}", loc="left", fontsize=TYPE, pad=4
+            )
+            is_last = number == len(methods) - 1
+            labels = ticks if not are_named else tasks if is_last else []
+            axes.set_xticks(ticks, labels, rotation=90 if are_named else 0)
+        if not are_named:
             axes.set_xlabel(f"assays in the order of the AUCs of {names[methods[0]]}")
     return figure
 
 
-def _run(own, told):
-    run = f"(split {own['split'].iloc[0]}, replicate {own['replicate'].iloc[0]})"
-    if told.empty:
+def _run(dots: pd.DataFrame, intervals: pd.DataFrame) -> str:
+    run = f"(split {dots['split'].iloc[0]}, replicate {dots['replicate'].iloc[0]})"
+    if intervals.empty:
         return run
-    width = (told["high"] - told["low"]).median()
-    return f"{run}: intervals of {len(told)} of {len(own)} assays, median width {width:.2f}"
+    width = (intervals["high"] - intervals["low"]).median()
+    return f"{run}: intervals of {len(intervals)} of {len(dots)} assays, median width {width:.2f}"
 
 
-def draw_training_curves(data):
+def draw_training_curves(data: pd.DataFrame) -> Figure:
     """Loss and AUC, epoch by epoch, of all trainings.
 
     Parameters
@@ -209,8 +219,8 @@ def draw_training_curves(data):
     Returns
     -------
     matplotlib.figure.Figure
-        178 mm wide; of each method the losses above and the AUC on the validation part below, a
-        line for each training, and a dot at the epoch whose weights were kept.
+        178 mm wide, two panels a method: the losses above, the AUC on the validation part below,
+        with a line for each training, and a dot at the epoch whose weights were kept.
     """
     if data.empty:
         return figure_of_words("No network was trained for an epoch: there are no curves.")
@@ -242,7 +252,7 @@ def draw_training_curves(data):
     return figure
 
 
-def _legend(figure):
+def _legend(figure: Figure) -> None:
     wide, high = figure.get_size_inches() * MM_PER_INCH
     middle = 1 - 2.5 / high
     for left, colour, marker, text in (
@@ -259,10 +269,10 @@ def _legend(figure):
                     va="center_baseline")  # fmt: skip
 
 
-def _curves(upper, lower, run, colour):
+def _curves(upper: Axes, lower: Axes, run: pd.DataFrame, colour: str) -> None:
     epochs = run["epoch"]
     marker = "o" if len(run) == 1 else None
-    options = {"linewidth": 0.7, "alpha": 0.8, "marker": marker, "markersize": 2}
+    options: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.8, "marker": marker, "markersize": 2}
     upper.plot(epochs, run["training_loss"], color=GREY, **options)
     upper.plot(epochs, run["validation_loss"], color=colour, **options)
     lower.plot(epochs, run["validation_auc"], color=colour, **options)

@@ -3,26 +3,47 @@
 import base64
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from paintassay.core.files import PathLike
 from paintassay.core.versions import __version__
+from paintassay.report.histories import TrainingHistory
 from paintassay.report.page.data import (
-    count_excluded,
+    PageTables,
     default_pair,
-    funnel_rows,
     list_assays,
     list_methods,
     list_pairs,
     list_trainings,
-    summarise_quality,
     wilcoxon_matrix,
+)
+from paintassay.report.page.losses import (
+    ExcludedCount,
+    FunnelStep,
+    QualitySummary,
+    count_excluded,
+    funnel_rows,
+    summarise_quality,
+)
+from paintassay.report.page.rows import (
+    AssayRow,
+    MethodRow,
+    PageExamples,
+    PairRow,
+    SplitPart,
+    TrainingRow,
+    WilcoxonTest,
 )
 from paintassay.report.page.text import (
     DASH,
+    BestAuc,
     best_auc,
     count,
     findings,
@@ -31,101 +52,158 @@ from paintassay.report.page.text import (
     format_p,
     level_of,
 )
+from paintassay.statistics.tables import Problem
 
 TEMPLATE, STYLE, PROGRAM = "index.html.j2", "page.css", "page.js"
 # Escaped, no text of the data can end the element it stands in.
 ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
-def page_content(tables, facts, examples=None):
-    """Put together all that the page shows.
+@dataclass(frozen=True)
+class PageFacts:
+    """What the page says beside its tables.
+
+    Attributes
+    ----------
+    labels, dataset : dict
+        labels/summary.json and dataset/summary.json.
+    problems : list of Problem
+        statistics/problems.json.
+    trainings : list of TrainingHistory
+    config : dict
+    checksums, software : dict of str to str
+        SHA-256 of files, and versions of packages.
+    demo : bool
+        Whether the data are made up.
+    """
+
+    labels: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    problems: Sequence[Problem]
+    trainings: Sequence[TrainingHistory]
+    config: Mapping[str, Any]
+    checksums: Mapping[str, str]
+    software: Mapping[str, str]
+    demo: bool
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """All that the page shows, by the names that its template uses."""
+
+    methods: list[MethodRow]
+    assays: list[AssayRow]
+    pairs: list[PairRow]
+    pair: list[int]
+    wilcoxon: list[list[WilcoxonTest | None]]
+    trainings: list[TrainingRow]
+    examples: PageExamples
+    lead: str
+    best: BestAuc
+    level: str
+    findings: list[str]
+    matrix: Mapping[str, Any]
+    funnel: list[FunnelStep]
+    losses: Mapping[str, Any]
+    library: Mapping[str, Any]
+    source: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    parts: list[SplitPart]
+    parts_unused: list[int]
+    quality: QualitySummary
+    lost: Mapping[str, int]
+    excluded: list[ExcludedCount]
+    problems: Sequence[Problem]
+    permutations: int | None
+    resamples: int | None
+    config: str
+    checksums: Mapping[str, str]
+    software: Mapping[str, str]
+    demo: bool
+    version: str
+
+
+def page_content(
+    tables: PageTables, facts: PageFacts, examples: PageExamples | None = None
+) -> PageContent:
+    """Collect all that the page shows.
 
     Parameters
     ----------
-    tables : dict of str to pandas.DataFrame
-        assays, conflicts (`tables`); lost_views, quality (`image_tables`); parts
-        (`dataset.tables.PARTS`); metrics, tasks, summary, wilcoxon, roc_tests, roc_curves and
-        excluded (`comparison_tables`); costs (`training.tables.COSTS`), or None.
-    facts : dict
-        labels (labels/summary.json), dataset (dataset/summary.json), problems
-        (statistics/problems.json), trainings (as for `report.page.data.list_trainings`), config
-        (dict), checksums and software (dict of str to str), demo (bool: the data are made up).
-    examples : dict, optional
-        method, split, replicate: whose predictions they are; by_task and pictures, as
-        `report.page.images.examples_by_task` and `small_pictures` give them; panels, as
-        `channel_panels`; view (str), what the panels show.
+    tables : PageTables
+    facts : PageFacts
+    examples : PageExamples, optional
+        As from `report.page.images.example_pictures`; none by default.
 
     Returns
     -------
-    dict
-        For `render_page`.
+    PageContent
     """
-    methods = list_methods(tables["summary"], tables["costs"])
-    assays = list_assays(tables, methods)
-    pairs = list_pairs(tables["roc_tests"], methods, [each["task"] for each in assays])
-    wilcoxon = wilcoxon_matrix(tables["wilcoxon"], methods)
+    examples = examples or PageExamples()
+    methods = list_methods(tables.summary, tables.costs)
+    assays = list_assays(tables, methods, examples.by_task)
+    pairs = list_pairs(tables.roc_tests, methods, [assay.task for assay in assays])
+    wilcoxon = wilcoxon_matrix(tables.wilcoxon, methods)
     pair = default_pair(methods)
-    labels, parts = facts["labels"], tables["parts"]
-    comparison = facts["config"].get("comparison", {})
-    used = set(tables["metrics"]["split"].tolist())
-    trainings = list_trainings(facts["trainings"], methods)
-    examples = examples or {"by_task": {}, "pictures": [], "panels": [], "view": ""}
-    for assay in assays:
-        assay["examples"] = examples["by_task"].get(assay["task"])
-    return {
-        "methods": methods,
-        "assays": assays,
-        "pairs": pairs,
-        "pair": pair,
-        "wilcoxon": wilcoxon,
-        "trainings": trainings,
-        "examples": examples,
-        "lead": first_sentence(
+    trainings = list_trainings(facts.trainings, methods)
+    labels, parts = facts.labels, tables.parts
+    comparison = facts.config.get("comparison", {})
+    used_splits = set(tables.metrics["split"].tolist())
+    used_parts = parts[parts["split"].isin(used_splits)]
+    lost_views = tables.lost_views["problem"].value_counts().sort_index()
+    return PageContent(
+        methods=methods,
+        assays=assays,
+        pairs=pairs,
+        pair=pair,
+        wilcoxon=wilcoxon,
+        trainings=trainings,
+        examples=examples,
+        lead=first_sentence(
             len(methods),
-            len({training["method"] for training in trainings}),
+            len({training.method for training in trainings}),
             len(assays),
-            "a made-up ChEMBL" if facts["demo"] else labels["chembl"]["release"].replace("_", " "),
+            "a made-up ChEMBL" if facts.demo else labels["chembl"]["release"].replace("_", " "),
         ),
-        "best": best_auc(methods),
-        "level": level_of(methods),
-        "findings": findings(methods, pairs, wilcoxon, assays, pair),
-        "matrix": labels["matrix"],
-        "funnel": funnel_rows(labels["funnel"]),
-        "losses": labels["losses"],
-        "library": labels["library"],
-        "source": labels["chembl"],
-        "dataset": facts["dataset"],
-        "parts": parts[parts["split"].isin(used)].to_dict("records"),
-        "parts_unused": sorted(set(parts["split"].tolist()) - used),
-        "quality": summarise_quality(tables["quality"]),
-        "lost": tables["lost_views"]["problem"].value_counts().sort_index().to_dict(),
-        "excluded": count_excluded(tables["excluded"]),
-        "problems": facts["problems"],
-        "permutations": comparison.get("permutations"),
-        "replicates": comparison.get("replicates"),
-        "config": yaml.safe_dump(facts["config"], sort_keys=False, allow_unicode=True),
-        "checksums": labels["checksums"] | facts["checksums"],
-        "software": labels["software"] | facts["software"],
-        "demo": facts["demo"],
-        "version": __version__,
-    }
+        best=best_auc(methods),
+        level=level_of(methods),
+        findings=findings(methods, pairs, wilcoxon, assays, pair),
+        matrix=labels["matrix"],
+        funnel=funnel_rows(labels["funnel"]),
+        losses=labels["losses"],
+        library=labels["library"],
+        source=labels["chembl"],
+        dataset=facts.dataset,
+        parts=[SplitPart(*row) for row in used_parts.itertuples(index=False)],
+        parts_unused=sorted(set(parts["split"].tolist()) - used_splits),
+        quality=summarise_quality(tables.quality),
+        lost={str(problem): number for problem, number in lost_views.items()},
+        excluded=count_excluded(tables.excluded),
+        problems=facts.problems,
+        permutations=comparison.get("permutations"),
+        resamples=comparison.get("resamples"),
+        config=yaml.safe_dump(facts.config, sort_keys=False, allow_unicode=True),
+        checksums=labels["checksums"] | facts.checksums,
+        software=labels["software"] | facts.software,
+        demo=facts.demo,
+        version=__version__,
+    )
 
 
-def render_page(content, folder):
+def render_page(content: PageContent, folder: PathLike) -> str:
     """Render the page. The same content gives the same bytes.
 
     Parameters
     ----------
-    content : dict
-        From `page_content`.
+    content : PageContent
     folder : str or Path
         With the template, the style and the program of the page.
 
     Returns
     -------
     str
-        HTML. Its policy for content lets the browser load nothing, and run nothing but the
-        program, whatever stands in the data.
+        HTML. Its content security policy lets the browser load nothing, and run nothing but the
+        program, whatever the data contain.
     """
     folder = Path(folder)
     style, program = ((folder / name).read_text(encoding="utf-8") for name in (STYLE, PROGRAM))
@@ -139,57 +217,66 @@ def render_page(content, folder):
     environment.filters |= {
         "p": format_p,
         "fixed": format_number,
-        "whole": _whole,
+        "whole": _format_whole,
         "name": _breakable,
     }
     environment.globals |= {"count": count}
     drawn = {
         "methods": [
-            {name: each[name] for name in ("method", "name", "colour")}
-            for each in content["methods"]
+            {"method": row.method, "name": row.name, "colour": row.colour}
+            for row in content.methods
         ],
-        **{name: content[name] for name in ("assays", "pairs", "pair", "trainings")},
-        "examplesOf": _whose(content),
-        "demo": content["demo"],
-        "replicates": content["replicates"],
+        "assays": content.assays,
+        "pairs": content.pairs,
+        "pair": content.pair,
+        "trainings": content.trainings,
+        "examplesOf": _run_of_examples(content),
+        "demo": content.demo,
+        "resamples": content.resamples,
     }
     digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode("ascii")
     html = environment.get_template(TEMPLATE).render(
-        content,
+        vars(content),
         # Our own files, and JSON that is escaped.
         style=Markup(style),  # noqa: S704
         program=Markup(program),  # noqa: S704
         program_digest=digest,
         drawn=embedded_json(drawn),
-        pictures=embedded_json(content["examples"]["pictures"]),
+        pictures=embedded_json(content.examples.pictures),
     )
     # Macros leave blank lines behind.
     return html.lstrip() + "\n"
 
 
-def embedded_json(data):
-    """Write data as JSON that can stand within an HTML element, whatever texts it has."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def embedded_json(data: object) -> Markup:
+    """Write data as JSON that can stand within an HTML element, whatever texts they contain.
+
+    Dataclasses become objects with the names of their fields.
+    """
+    text = json.dumps(
+        data, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=asdict
+    )
     for sign, escaped in ESCAPED.items():
         text = text.replace(sign, escaped)
     return Markup(text)  # noqa: S704
 
 
-def _whole(value):
+def _format_whole(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f}"
 
 
-def _breakable(name):
+def _breakable(name: str) -> Markup:
     """Let a long name break after its underscores, and nowhere else."""
     pieces = escape(name).replace("_", "_\0").split("\0")
-    return Markup("<wbr>").join(Markup('<span class="piece">{}</span>').format(p) for p in pieces)
-
-
-def _whose(content):
-    examples = content["examples"]
-    names = {each["method"]: each["name"] for each in content["methods"]}
-    if not examples["by_task"]:
-        return None
-    return (
-        f"{names[examples['method']]}, split {examples['split']}, replicate {examples['replicate']}"
+    return Markup("<wbr>").join(
+        Markup('<span class="piece">{}</span>').format(piece) for piece in pieces
     )
+
+
+def _run_of_examples(content: PageContent) -> str | None:
+    examples = content.examples
+    if examples.method is None:
+        return None
+    names = {row.method: row.name for row in content.methods}
+    name = names[examples.method]
+    return f"{name}, split {examples.split}, replicate {examples.replicate}"

@@ -1,0 +1,70 @@
+"""Read the history of a training from the files that it wrote."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from paintassay.core.files import PathLike
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A line of metrics.jsonl: losses, mean AUC of the validation part, and over how many tasks."""
+
+    epoch: int
+    training_loss: float
+    validation_loss: float
+    validation_auc: float | None
+    evaluable_tasks: int
+
+
+@dataclass(frozen=True)
+class TrainingHistory:
+    """What a training went through; `seconds` are those of all its epochs."""
+
+    method: str
+    split: int
+    replicate: int
+    epochs: list[Epoch]
+    best_epoch: int | None = None
+    seconds: float | None = None
+
+
+def read_history(
+    metrics: PathLike, card: PathLike | None = None, timing: PathLike | None = None
+) -> TrainingHistory:
+    """Read the history of a training.
+
+    Parameters
+    ----------
+    metrics : str or Path
+        metrics.jsonl, in a folder ``<model>/split_<split>/replicate_<replicate>``.
+    card : str or Path, optional
+        model_card.md, which gives the best epoch.
+    timing : str or Path, optional
+        timing.csv, which gives the seconds; without a row, as of published weights, there are none.
+
+    Returns
+    -------
+    TrainingHistory
+    """
+    metrics = Path(metrics)
+    model, split, replicate = metrics.parts[-4:-1]
+    best_epoch = seconds = None
+    if card is not None:
+        header = Path(card).read_text(encoding="utf-8").split("---\n")[1]
+        best_epoch = yaml.safe_load(header)["paintassay"]["best_epoch"]
+    if timing is not None:
+        times = pd.read_csv(timing)[["training_seconds", "validation_seconds"]]
+        seconds = float(times.to_numpy().sum()) if len(times) else None
+    return TrainingHistory(
+        method=model,
+        split=int(split.removeprefix("split_")),
+        replicate=int(replicate.removeprefix("replicate_")),
+        epochs=[Epoch(**json.loads(line)) for line in metrics.read_text().splitlines()],
+        best_epoch=best_epoch,
+        seconds=seconds,
+    )
