@@ -59,8 +59,8 @@ def plate(tmp_path):
 
 
 def place_of(index, well, site, channel):
-    wanted = (index["well"] == well) & (index["site"] == site) & (index["channel"] == channel)
-    return Path(index.loc[wanted, "place"].item())
+    is_plane = (index["well"] == well) & (index["site"] == site) & (index["channel"] == channel)
+    return Path(index.loc[is_plane, "place"].item())
 
 
 def run(index, tmp_path, threads=2, **options):
@@ -93,9 +93,9 @@ def test_every_view_lies_where_the_table_says(plate, tmp_path):
     for row, (well, site) in enumerate(keys):
         for number, channel in enumerate(CHANNELS):
             raw = plane(well, site, channel)
-            expected, threshold = to_uint8(raw, CLIP)
+            expected, clip_level = to_uint8(raw, CLIP)
             np.testing.assert_array_equal(pixels[row, number], expected)
-            assert views[f"clip_level_{channel}"][row] == threshold
+            assert views[f"clip_level_{channel}"][row] == clip_level
             measured = quality.iloc[row * len(CHANNELS) + number]
             assert (measured["well"], measured["site"], measured["channel"]) == (
                 well,
@@ -119,8 +119,8 @@ def test_real_view_with_its_real_names(shared_data, tmp_path):
         index, channels, 0.0028, tmp_path / "s.npy", 1, 12, check_tags="strict"
     )
     assert lost.empty
-    thresholds = [int(views[f"clip_level_{channel}"].item()) for channel in channels]
-    assert thresholds == [2681, 2753, 4095, 4095, 2527]
+    clip_levels = [int(views[f"clip_level_{channel}"].item()) for channel in channels]
+    assert clip_levels == [2681, 2753, 4095, 4095, 2527]
     assert (quality.set_index("channel")["saturated"] > 0).tolist() == [
         False,
         False,
@@ -261,24 +261,24 @@ def test_two_frame_sizes(plate, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "detail"),
     [
         ("C05 : Site 1\r\nPlate ID:p1", "well C05"),
         ("A01 : Site 9", "site 9"),
         ("Plate ID:24279", "plate 24279"),
     ],
 )
-def test_name_and_content_disagree(plate, tmp_path, caplog, text, said):
+def test_name_and_content_disagree(plate, tmp_path, caplog, text, detail):
     place = place_of(plate, "A01", 1, "ERSyto")
     place.write_bytes(tiff_bytes(plane("A01", 1, "ERSyto"), description=text))
     _, _, lost, _ = run(plate, tmp_path, check_tags="strict")
     assert lost["problem"].tolist() == ["name and content disagree"]
-    assert (lost["channel"].item(), lost["detail"].item()) == ("ERSyto", said)
+    assert (lost["channel"].item(), lost["detail"].item()) == ("ERSyto", detail)
     with caplog.at_level(logging.WARNING):
         caplog.clear()
         assert run(plate, tmp_path, check_tags="warn")[2].empty
         assert caplog.messages == [
-            f"name and content disagree in 1 of 12 views, such as {place}: {said}"
+            f"name and content disagree in 1 of 12 views, such as {place}: {detail}"
         ]
         caplog.clear()
         assert run(plate, tmp_path, check_tags="off")[2].empty
@@ -298,9 +298,9 @@ def test_illumination(plate, tmp_path):
     plain = run(plate, tmp_path)
     pixels, views, _, quality = run(plate, tmp_path, illumination={"ERSyto": function})
     raw = plane("A01", 1, "ERSyto")
-    expected, threshold = to_uint8(np.rint(raw / function).astype(np.uint16), CLIP)
+    expected, clip_level = to_uint8(np.rint(raw / function).astype(np.uint16), CLIP)
     np.testing.assert_array_equal(pixels[0, 1], expected)
-    assert views["clip_level_ERSyto"][0] == threshold
+    assert views["clip_level_ERSyto"][0] == clip_level
     np.testing.assert_array_equal(pixels[:, [0, 2]], plain[0][:, [0, 2]])
     # Quality is that of the raw pixels.
     pd.testing.assert_frame_equal(quality, plain[3])
@@ -356,7 +356,7 @@ def test_killed_halfway_and_run_again(plate, tmp_path):
     script = f"""
 import os, signal
 import pandas as pd
-from paintassay import convert, shards
+from paintassay.images import convert, shards
 index = pd.read_parquet({str(tmp_path / "index.parquet")!r})
 write, rows = shards.ShardWriter.__call__, []
 def dying(self, row, view):

@@ -9,7 +9,7 @@ from PIL import Image
 from paintassay.core.errors import InputError
 from paintassay.core.tables import conform
 from paintassay.drawing.style import save_figure
-from paintassay.images.pictures import composite, display_range
+from paintassay.images.composites import composite, display_range
 from paintassay.images.shards import new_shard
 from paintassay.labels.reading import Labels
 from paintassay.report.figures import example_data, examples

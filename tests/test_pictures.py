@@ -6,17 +6,9 @@ import pytest
 import tifffile
 
 from paintassay.drawing.style import save_figure
-from paintassay.images.pictures import (
-    GAP,
-    channel_colours,
-    composite,
-    contact_sheet,
-    display_range,
-    montage,
-    plate_heat_maps,
-    save_picture,
-    site_montage,
-)
+from paintassay.images.composites import channel_colours, composite, display_range
+from paintassay.images.heat_maps import plate_heat_maps
+from paintassay.images.pictures import GAP, contact_sheet, montage, save_picture, site_montage
 from paintassay.images.wells import well_names
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]

@@ -87,8 +87,8 @@ def test_join_whole_ids_first_then_cores():
     wells.loc[wells["compound_id"] == "DMSO", "role"] = "negative_control"
     wells.loc[wells["compound_id"].isna(), "role"] = "empty"
     joined, unmatched = join_compounds(wells, library)
-    got = [None if pd.isna(key) else key for key in joined["inchikey"]]
-    assert got == list(cases.values()) * 2
+    keys = [None if pd.isna(key) else key for key in joined["inchikey"]]
+    assert keys == list(cases.values()) * 2
     assert unmatched.to_dict("split")["data"] == [
         ["BRD-K00000003-999-01-1", "several InChIKeys in the library", 2, 2],
         ["BRD-K00000004-001-01-1", "no InChIKey in the library", 2, 2],

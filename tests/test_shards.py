@@ -98,7 +98,7 @@ def test_full_disk_is_an_error_that_names_the_file(tmp_path):
     # A limit on the size of files stands for a disk that fills up.
     script = """
 import resource, signal, sys, numpy as np
-from paintassay.shards import new_shard
+from paintassay.images.shards import new_shard
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
 try:
@@ -127,7 +127,7 @@ def test_short_writes_are_continued(tmp_path, monkeypatch, shard):
 def test_killed_writer_leaves_nothing_under_the_name(tmp_path):
     script = """
 import os, signal, sys, numpy as np
-from paintassay.shards import new_shard
+from paintassay.images.shards import new_shard
 with new_shard(sys.argv[1], (2, 1, 2, 2)) as write:
     write(0, np.ones((1, 2, 2), np.uint8))
     write(1, np.ones((1, 2, 2), np.uint8))
@@ -236,8 +236,8 @@ def test_manifest_is_verified_view_by_view(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "pread", failing_read)
     problems = verify_manifest(manifest, tmp_path)
     assert list(problems.columns) == ["plate", "well", "site", "shard", "row", "problem"]
-    found = problems.groupby(["plate", "problem"])["row"].agg(list).to_dict()
-    assert found == {
+    rows = problems.groupby(["plate", "problem"])["row"].agg(list).to_dict()
+    assert rows == {
         ("P2", "the shard is missing"): [6, 5, 4, 3, 2, 1, 0],
         ("P3", "has 5 channels instead of 3"): [6, 5, 4, 3, 2, 1, 0],
         ("P4", "the pixels cannot be read or do not fit the checksum"): [6],

@@ -32,7 +32,7 @@ def test_real_planes_as_tifffile_reads_them(shared_data, monkeypatch):
     bray = sorted(shared_data.glob("cloome_bray2017/*.tif"))
     bbbc = sorted(shared_data.glob("bbbc022_nfme/*.tif"))
     jump = sorted(shared_data.glob("jump_pe2loaddata/Version1/images/*.tiff"))
-    assert [len(each) for each in (bray, bbbc, jump)] == [5, 7, 6]
+    assert [len(paths) for paths in (bray, bbbc, jump)] == [5, 7, 6]
     for path in jump:
         assert read_plane(path.read_bytes())[1] == {}
     for path in bray + bbbc + jump:
@@ -87,11 +87,11 @@ def patched(data, tag, values=(), code=None, count=None):
     """The file with other values of a tag of numbers, or another code or count."""
     data = bytearray(data)
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        found = file.pages[0].tags[tag]
-    form = {3: "H", 4: "I", 5: "I"}[found.dtype]
-    struct.pack_into(f"<{len(values)}{form}", data, found.valueoffset, *values)
-    struct.pack_into("<H", data, found.offset, code or found.code)
-    struct.pack_into("<I", data, found.offset + 4, count or found.count)
+        entry = file.pages[0].tags[tag]
+    form = {3: "H", 4: "I", 5: "I"}[entry.dtype]
+    struct.pack_into(f"<{len(values)}{form}", data, entry.valueoffset, *values)
+    struct.pack_into("<H", data, entry.offset, code or entry.code)
+    struct.pack_into("<I", data, entry.offset + 4, count or entry.count)
     return bytes(data)
 
 

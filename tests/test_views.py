@@ -34,9 +34,9 @@ def make_screen(folder, plates, wells=("A01", "A02"), sites=(1, 2, 3), seed=1):
             for row, (well, site) in enumerate((well, site) for well in wells for site in sites):
                 view = random.integers(0, 256, (3, *SIZE), dtype=np.uint8)
                 place = {"plate": plate, "well": well, "site": site, "shard": f"{plate}.npy"}
-                thresholds = {f"clip_level_{channel}": 4095 for channel in CHANNELS}
+                clip_levels = {f"clip_level_{channel}": 4095 for channel in CHANNELS}
                 digest = {"sha256": write(row, view)}
-                rows.append(place | {"row": row} | thresholds | digest | {"view": view})
+                rows.append(place | {"row": row} | clip_levels | digest | {"view": view})
     manifest = pd.DataFrame(rows).sample(frac=1, random_state=seed)
     return manifest.drop(columns="view"), np.stack(manifest["view"])
 
@@ -191,9 +191,9 @@ def test_wells_hold_their_views_by_site(screen):
         (plate, well) for plate in ("P1", "P2", "P3") for well in ("A01", "A02")
     ]
     for (plate, well), indices in groups.items():
-        found = Views(manifest, folder).manifest.loc[indices]
-        assert (found["plate"] == plate).all() and (found["well"] == well).all()
-        assert list(found["site"]) == [1, 2, 3]
+        of_well = Views(manifest, folder).manifest.loc[indices]
+        assert (of_well["plate"] == plate).all() and (of_well["well"] == well).all()
+        assert list(of_well["site"]) == [1, 2, 3]
 
 
 # Halves, too, which can be rounded in several ways.

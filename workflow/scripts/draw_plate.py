@@ -9,13 +9,8 @@ import pandas as pd
 from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.drawing.style import save_figure
-from paintassay.images.pictures import (
-    contact_sheet,
-    montage,
-    no_views,
-    plate_heat_maps,
-    save_picture,
-)
+from paintassay.images.heat_maps import plate_heat_maps
+from paintassay.images.pictures import contact_sheet, montage, no_views, save_picture
 from paintassay.images.quality import flag, summarise_plate
 from paintassay.images.tables import PLATED_WELLS, QUALITY
 from paintassay.images.views import Views

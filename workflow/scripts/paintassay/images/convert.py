@@ -1,8 +1,9 @@
-"""From the images of one plate to its shard: read, check, measure, scale to 8 bits, write."""
+"""Convert the images of one plate to its shard: read, check, measure, scale to 8 bits, write."""
 
 import logging
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,16 +11,17 @@ import numpy as np
 import pandas as pd
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 from paintassay.images.quality import measure_plane
 from paintassay.images.scaling import correct_illumination, to_uint8
 from paintassay.images.shards import new_shard
-from paintassay.images.storage import UnreachableError, opened_archives
+from paintassay.images.storage import ReadPlace, UnreachableError, opened_archives
 from paintassay.images.tables import LOST_VIEWS, QUALITY, views_schema
-from paintassay.images.tiff import read_plane
+from paintassay.images.tiff import Tags, read_plane
 
 log = logging.getLogger(__name__)
 
-# So many views, spread over the plate, vote on the size of its frame.
+# How many views, spread over the plate, vote on the size of its frame.
 VOTERS = 9
 FRAME_SIZE = "other frame size"
 
@@ -30,58 +32,74 @@ class View(NamedTuple):
     plate: str
     well: str
     site: int
-    planes: list
+    planes: list[tuple[str, str, str | None]]
 
 
-class Converted(NamedTuple):
-    """A view for the shard, or with `problem` why not.
+class Fault(NamedTuple):
+    """What is wrong with a view, in the words of LOST_VIEWS."""
 
-    `problem` and `disagreement` are (channel, place, problem, detail), as in LOST_VIEWS.
-    """
+    channel: str
+    place: str
+    problem: str
+    detail: str | None
+
+
+class ConvertedView(NamedTuple):
+    """A view for the shard, with its rows in the tables."""
 
     view: View
-    pixels: np.ndarray | None = None
-    thresholds: list | None = None
-    quality: list | None = None
-    disagreement: tuple | None = None
-    problem: tuple | None = None
+    pixels: np.ndarray
+    clip_levels: list[int]
+    quality: list[dict[str, str | float]]
+    disagreement: Fault | None
+
+
+class LostView(NamedTuple):
+    """A view that cannot be in the shard, and why."""
+
+    view: View
+    fault: Fault
+
+
+# A converted view without its pixels, which are in the shard, and their checksum.
+StoredView = tuple[ConvertedView, str]
 
 
 def convert_plate(
-    index,
-    channels,
-    clip_percent,
-    shard_path,
-    threads,
-    maximum_bits=None,
-    check_tags="warn",
-    illumination=None,
-    max_lost=0.1,
-    frame=None,
-):
+    index: pd.DataFrame,
+    channels: Sequence[str],
+    clip_percent: float,
+    shard_path: PathLike,
+    threads: int,
+    maximum_bits: int | None = None,
+    check_tags: str = "warn",
+    illumination: Mapping[str, np.ndarray] | None = None,
+    max_lost: float = 0.1,
+    frame: tuple[int, int] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Convert the images of one plate to a shard.
 
-    A view of which a plane is bad is left out, and the others move up. The shard and the tables
-    depend on the images and the parameters only, not on `threads`. Memory is that of
-    `2 * threads` views.
+    A view with a bad plane is left out, and the others move up. The shard and the tables depend
+    on the images and the parameters only, not on `threads`. Memory is that of `2 * threads`
+    views.
 
     Parameters
     ----------
     index : pandas.DataFrame
-        Rows of PLATE_INDEX: one plate, and of each view every channel once. Without rows the
+        Rows of PLATE_INDEX: one plate, and every channel of each view once. Without rows the
         shard has no views.
     channels : list of str
-        In the order they shall have in the shard.
+        In their order in the shard.
     clip_percent : float
         Percent of the brightest pixels to cut off; see `images.scaling.to_uint8`.
     shard_path : str or Path
         The .npy file to write.
     threads : int
     maximum_bits : int, optional
-        Bit depth of the camera, such as 12. By default that of the file, 8 or 16, of which a
-        12-bit camera never reaches the highest value.
+        Bit depth of the camera, such as 12. By default that of the file, 8 or 16, whose highest
+        value a 12-bit camera never reaches.
     check_tags : {"strict", "warn", "off"}
-        What to do if well, site or plate of the index are others than in the TIFF file itself:
+        What to do if well, site or plate of the index differ from those in the TIFF file itself:
         lose the view, log it, or not look.
     illumination : dict of str to ndarray of float32 (H, W), optional
         By channel: what to divide the raw pixels by.
@@ -104,40 +122,44 @@ def convert_plate(
     InputError
         More views than `max_lost` are bad, or all; the disk is full. No shard is left.
     UnreachableError
-        A place cannot be asked; see `places`.
+        A place cannot be asked; see `images.storage`.
     """
-    views = _views(index, channels)
+    views = _views_of_index(index, channels)
     illumination = illumination or {}
     maximum = None if maximum_bits is None else 2**maximum_bits - 1
 
     with opened_archives() as read, ThreadPoolExecutor(threads) as pool:
-        frame = tuple(frame or _usual_frame(views, read))
+        shape = tuple(frame or _most_common_frame(views, read))
         for channel, function in illumination.items():
-            if views and function.shape != frame:
-                problem = f"is {_by(function.shape)}, the images are {_by(frame)}"
+            if views and function.shape != shape:
+                problem = f"is {_format_size(function.shape)}, the images are {_format_size(shape)}"
                 raise InputError(f"illumination of {channel}", problem)
 
-        def convert(view):
-            return _convert_view(view, read, frame, clip_percent, maximum, check_tags, illumination)
+        def convert(view: View) -> ConvertedView | LostView:
+            return _convert_view(view, read, shape, clip_percent, maximum, check_tags, illumination)
 
-        with new_shard(shard_path, (len(views), len(channels), *frame)) as write:
-            kept, lost = [], []
-            for done in _in_order(pool, convert, views, 2 * threads):
-                if done.problem:
-                    log.warning("lost %s %s site %d: %s: %s", *done.view[:3], *done.problem[2:])
-                    lost.append(done)
+        with new_shard(shard_path, (len(views), len(channels), *shape)) as write:
+            stored: list[StoredView] = []
+            lost: list[LostView] = []
+            for result in _convert_in_order(pool, convert, views, 2 * threads):
+                if isinstance(result, LostView):
+                    (plate, well, site, _), fault = result
+                    log.warning(
+                        "lost %s %s site %d: %s: %s", plate, well, site, fault.problem, fault.detail
+                    )
+                    lost.append(result)
                 else:
-                    digest = write(len(kept), done.pixels)
+                    digest = write(len(stored), result.pixels)
                     # The pixels are in the file: nothing here may hold them.
-                    kept.append((done._replace(pixels=None), digest))
-            _check_losses(lost, kept, max_lost)
-            write.truncate(len(kept))
-    _report_disagreements(kept)
-    return _views_table(kept, channels, shard_path), _lost_table(lost), _quality_table(kept)
+                    stored.append((result._replace(pixels=np.empty(0, np.uint8)), digest))
+            _check_losses(lost, stored, max_lost)
+            write.truncate(len(stored))
+    _report_disagreements(stored)
+    return _views_table(stored, channels, shard_path), _lost_table(lost), _quality_table(stored)
 
 
-def _views(index, channels):
-    """The views of the index, sorted by well and site."""
+def _views_of_index(index: pd.DataFrame, channels: Sequence[str]) -> list[View]:
+    """Collect the views of the index, sorted by well and site."""
     if index["plate"].nunique() > 1:
         raise ValueError(f"{index['plate'].nunique()} plates instead of one")
     position = {channel: number for number, channel in enumerate(channels)}
@@ -147,22 +169,23 @@ def _views(index, channels):
     rows = rows.sort_values(["well", "site", "position"])
     members = rows["member"].astype(object).where(rows["member"].notna(), None)
     planes = zip(rows["channel"], rows["place"], members, strict=True)
-    views: dict[tuple[str, str, int], list] = {}
+    planes_of_view: dict[tuple[str, str, int], list[tuple[str, str, str | None]]] = {}
     for plate, well, site, plane in zip(
         rows["plate"], rows["well"], rows["site"], planes, strict=True
     ):
-        views.setdefault((plate, well, int(site)), []).append(plane)
-    for key, found in views.items():
-        if [channel for channel, _, _ in found] != list(channels):
+        planes_of_view.setdefault((plate, well, int(site)), []).append(plane)
+    for key, view_planes in planes_of_view.items():
+        if [channel for channel, _, _ in view_planes] != list(channels):
             raise ValueError(f"view {key} has not each channel once")
-    return [View(*key, found) for key, found in views.items()]
+    return [View(*key, view_planes) for key, view_planes in planes_of_view.items()]
 
 
-def _usual_frame(views, read):
-    """(height, width) of most of some views spread over the plate."""
+def _most_common_frame(views: Sequence[View], read: ReadPlace) -> tuple[int, ...]:
+    """Find the (height, width) of most of some views spread over the plate."""
     if not views:
         return 0, 0
-    sizes, problems = Counter(), Counter()
+    sizes: Counter[tuple[int, ...]] = Counter()
+    problems: Counter[str] = Counter()
     for number in sorted({round(i) for i in np.linspace(0, len(views) - 1, VOTERS)}):
         _, place, member = views[number].planes[0]
         try:
@@ -175,128 +198,143 @@ def _usual_frame(views, read):
     if not sizes:
         raise InputError(
             f"plate {views[0].plate}",
-            f"none of {problems.total()} images can be read ({_counts(problems)})",
+            f"none of {problems.total()} images can be read ({_format_counts(problems)})",
             f"look at {views[0].planes[0][1]}; images.path_prefix moves paths to this machine",
         )
     return sizes.most_common(1)[0][0]
 
 
-def _in_order(pool, function, items, ahead):
-    """Map in threads, results in order; no more than `ahead` of them wait in memory."""
-    waiting = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
+def _convert_in_order(
+    pool: ThreadPoolExecutor,
+    convert: Callable[[View], ConvertedView | LostView],
+    views: Iterable[View],
+    ahead: int,
+) -> Iterator[ConvertedView | LostView]:
+    """Convert in threads, results in order; no more than `ahead` of them wait in memory."""
+    waiting: deque[Future[ConvertedView | LostView]] = deque()
+    for view in views:
+        waiting.append(pool.submit(convert, view))
         if len(waiting) == ahead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _convert_view(view, read, frame, clip_percent, maximum, check_tags, illumination):
+def _convert_view(
+    view: View,
+    read: ReadPlace,
+    frame: tuple[int, ...],
+    clip_percent: float,
+    maximum: int | None,
+    check_tags: str,
+    illumination: Mapping[str, np.ndarray],
+) -> ConvertedView | LostView:
     """Read, check, measure and scale the planes of one view."""
     scaled = np.empty((len(view.planes), *frame), np.uint8)
-    thresholds, quality, disagreement = [], [], None
+    clip_levels: list[int] = []
+    quality: list[dict[str, str | float]] = []
+    disagreement = None
     for number, (channel, place, member) in enumerate(view.planes):
         try:
             data = read(place, member)
         except UnreachableError:
             raise
         except InputError as error:
-            problem = (channel, place, "cannot be read", str(error).partition("\n")[0])
-            return Converted(view, problem=problem)
+            detail = str(error).partition("\n")[0]
+            return LostView(view, Fault(channel, place, "cannot be read", detail))
         try:
             pixels, tags = read_plane(data)
             if pixels.shape != frame:
-                raise InputError(
-                    "image", f"{FRAME_SIZE}: {_by(pixels.shape)} instead of {_by(frame)}"
-                )
+                size, expected = _format_size(pixels.shape), _format_size(frame)
+                raise InputError("image", f"{FRAME_SIZE}: {size} instead of {expected}")
             highest = np.iinfo(pixels.dtype).max if maximum is None else maximum
             if pixels.max() > highest:
                 raise InputError("image", f"above the bit depth: {pixels.max()} > {highest}")
-            contrary = [] if check_tags == "off" else _contrary(tags, view)
-            if contrary:
-                detail = "name and content disagree: " + ", ".join(contrary)
-                disagreement = disagreement or _problem(channel, place, member, detail)
+            contradictions = [] if check_tags == "off" else _find_contradictions(tags, view)
+            if contradictions:
+                text = "name and content disagree: " + ", ".join(contradictions)
+                disagreement = disagreement or _parse_fault(channel, place, member, text)
                 if check_tags == "strict":
-                    raise InputError("image", detail)
+                    raise InputError("image", text)
         except InputError as error:
-            return Converted(view, problem=_problem(channel, place, member, error.problem))
+            return LostView(view, _parse_fault(channel, place, member, error.problem))
         quality.append({"channel": channel, **measure_plane(pixels, int(highest)), "flags": ""})
         if channel in illumination:
             pixels = correct_illumination(pixels, illumination[channel])
-        scaled[number], threshold = to_uint8(pixels, clip_percent)
-        thresholds.append(threshold)
-    return Converted(view, scaled, thresholds, quality, disagreement)
+        scaled[number], clip_level = to_uint8(pixels, clip_percent)
+        clip_levels.append(clip_level)
+    return ConvertedView(view, scaled, clip_levels, quality, disagreement)
 
 
-def _problem(channel, place, member, text):
-    """(channel, place, problem, detail) out of "problem: detail"."""
+def _parse_fault(channel: str, place: str, member: str | None, text: str) -> Fault:
+    """Make a fault of "problem: detail"."""
     problem, _, detail = text.partition(": ")
     parts = [f"member {member}" if member else "", detail]
-    return channel, place, problem, ": ".join(part for part in parts if part) or None
+    return Fault(channel, place, problem, ": ".join(part for part in parts if part) or None)
 
 
-def _contrary(tags, view):
-    """What the file says of itself that is not so in the index."""
-    expected = {"well": view.well, "site": view.site, "plate": view.plate}
+def _find_contradictions(tags: Tags, view: View) -> list[str]:
+    """List what the file says of itself that is not so in the index."""
+    expected: Tags = {"well": view.well, "site": view.site, "plate": view.plate}
     return [f"{name} {tags[name]}" for name in tags if tags[name] != expected[name]]
 
 
-def _check_losses(lost, kept, max_lost):
+def _check_losses(lost: Sequence[LostView], stored: Sequence[StoredView], max_lost: float) -> None:
     """Raise InputError if too many views are lost, with what is wrong with them."""
-    views = len(lost) + len(kept)
-    if not lost or (len(lost) <= max_lost * views and kept):
+    views = len(lost) + len(stored)
+    if not lost or (len(lost) <= max_lost * views and stored):
         return
-    problems = Counter(done.problem[2] for done in lost)
+    problems = Counter(fault.problem for _, fault in lost)
     usual = problems.most_common(1)[0][0]
-    _, place, _, detail = next(done.problem for done in lost if done.problem[2] == usual)
+    _, place, _, detail = next(fault for _, fault in lost if fault.problem == usual)
     example = f"{place}: {detail}" if detail else place
-    if usual == FRAME_SIZE and kept:
-        # Which of the two sizes is the wrong one is for people to say.
-        example += f"; but {kept[0][0].view.planes[0][1]}"
+    if usual == FRAME_SIZE and stored:
+        # People must say which of the two sizes is the wrong one.
+        example += f"; but {stored[0][0].view.planes[0][1]}"
     raise InputError(
         f"plate {lost[0].view.plate}",
-        f"{len(lost)} of {views} views are bad, more than {max_lost:.0%} ({_counts(problems)});"
-        f" such as {example}",
+        f"{len(lost)} of {views} views are bad, more than {max_lost:.0%}"
+        f" ({_format_counts(problems)}); such as {example}",
         "mend the images or leave the plate out",
     )
 
 
-def _by(shape):
-    """(H, W) as people write it: width first."""
+def _format_size(shape: Sequence[int]) -> str:
+    """Write (H, W) as people do: width first."""
     return " x ".join(map(str, reversed(shape)))
 
 
-def _counts(problems):
+def _format_counts(problems: Counter[str]) -> str:
     return ", ".join(f"{problem}: {count}" for problem, count in problems.most_common())
 
 
-def _report_disagreements(kept):
-    doubtful = [done.disagreement for done, _ in kept if done.disagreement]
-    if doubtful:
-        _, place, problem, detail = doubtful[0]
-        counts = len(doubtful), len(kept)
+def _report_disagreements(stored: Sequence[StoredView]) -> None:
+    disagreements = [view.disagreement for view, _ in stored if view.disagreement]
+    if disagreements:
+        _, place, problem, detail = disagreements[0]
+        counts = len(disagreements), len(stored)
         log.warning("%s in %d of %d views, such as %s: %s", problem, *counts, place, detail)
 
 
-def _views_table(kept, channels, shard_path):
+def _views_table(
+    stored: Sequence[StoredView], channels: Sequence[str], shard_path: PathLike
+) -> pd.DataFrame:
     rows = [
-        (*done.view[:3], Path(shard_path).name, row, *done.thresholds, digest)
-        for row, (done, digest) in enumerate(kept)
+        (*converted.view[:3], Path(shard_path).name, row, *converted.clip_levels, digest)
+        for row, (converted, digest) in enumerate(stored)
     ]
     return pd.DataFrame(rows, columns=views_schema(channels).names)
 
 
-def _lost_table(lost):
-    return pd.DataFrame(
-        [(*done.view[:3], *done.problem) for done in lost], columns=LOST_VIEWS.names
-    )
+def _lost_table(lost: Iterable[LostView]) -> pd.DataFrame:
+    rows = [(*view[:3], *fault) for view, fault in lost]
+    return pd.DataFrame(rows, columns=LOST_VIEWS.names)
 
 
-def _quality_table(kept):
+def _quality_table(stored: Iterable[StoredView]) -> pd.DataFrame:
     rows = [
-        {"plate": done.view.plate, "well": done.view.well, "site": done.view.site, **measured}
-        for done, _ in kept
-        for measured in done.quality
+        {"plate": view.plate, "well": view.well, "site": view.site, **measures}
+        for (view, _, _, quality, _), _ in stored
+        for measures in quality
     ]
     return pd.DataFrame(rows, columns=QUALITY.names)

@@ -71,8 +71,8 @@ def read_wells(path: PathLike, controls: Mapping[str, str] | None = None) -> pd.
         CSV (also gzipped) or Parquet with the columns plate, well, compound_id and, if roles are
         known, role.
     controls : dict of str to str, optional
-        Role of each control by its compound_id, where the table gives none; by
-        default DMSO is a negative control. All other compounds are treatments.
+        Role of each control by its compound_id, where the table gives none; by default DMSO is a
+        negative control. All other compounds are treatments.
 
     Returns
     -------

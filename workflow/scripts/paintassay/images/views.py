@@ -212,12 +212,13 @@ def groups_by_well(manifest: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
         (plate, well) to the positions (int64) of its views in the manifest, by site; sorted by
         plate and well.
     """
-    plates, plate_names = manifest["plate"].factorize(sort=True)
-    wells, well_names = manifest["well"].factorize(sort=True)
+    plates, plate_index = manifest["plate"].factorize(sort=True)
+    wells, well_index = manifest["well"].factorize(sort=True)
     order = np.lexsort((manifest["site"], wells, plates))
     # One number a well; groupby takes several times longer on the 150,000 wells of a full screen.
-    well_of = plates[order] * len(well_names) + wells[order]
+    well_of = plates[order] * len(well_index) + wells[order]
     numbers, firsts = np.unique(well_of, return_index=True)
+    plate_names, well_names = list(plate_index), list(well_index)
     return {
         (plate_names[number // len(well_names)], well_names[number % len(well_names)]): group
         # Without views, split still makes one empty group.

@@ -1,4 +1,4 @@
-"""Tables of the labels."""
+"""Describe the tables of the labels."""
 
 import pyarrow as pa
 import pyarrow.csv

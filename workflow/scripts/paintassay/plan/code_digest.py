@@ -103,7 +103,9 @@ def code_digest(script: PathLike, package: PathLike) -> str:
     return hashlib.sha256("".join(sorted(parts)).encode()).hexdigest()[:16]
 
 
-def _step(target, where, package):
+def _step(
+    target: Target, where: str, package: Path
+) -> tuple[list[int], list[str], list[tuple[Target, str]]]:
     """Numbers of the statements behind a target, its imports in words, and where it leads."""
     path, name, attributes = target
     module, dotted = _take_apart(path, package), dotted_name(path, package)
@@ -136,7 +138,7 @@ def _step(target, where, package):
 
 
 @cache
-def _take_apart(path, package):
+def _take_apart(path: Path, package: Path) -> Module:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     # What is removed stays bound, so that it is not taken for missing.
     names = bound_names(tree.body)
@@ -153,7 +155,7 @@ def _take_apart(path, package):
     return Module(tree.body, names.union(binders, imports), binders, always, imports)
 
 
-def _order_matters(path, package):
+def _order_matters(path: Path, package: Path) -> bool:
     """Whether statements of a module may change what others of it have bound."""
     module = _take_apart(path, package)
     repeated = any(len(numbers) > 1 for numbers in module.binders.values())
@@ -161,14 +163,14 @@ def _order_matters(path, package):
 
 
 @cache
-def _text(path, number, package):
+def _text(path: Path, number: int, package: Path) -> str:
     statement = _take_apart(path, package).statements[number]
     # An import counts where its name is used.
     return "" if isinstance(statement, IMPORTS) else ast.unparse(statement)
 
 
 @cache
-def _named_by(path, number, package):
+def _named_by(path: Path, number: int, package: Path) -> list[tuple[Target, str]]:
     """Targets that a statement names, each with the place where it does."""
     module, named = _take_apart(path, package), {}
     todo = [(module.statements[number], frozenset())]
@@ -200,7 +202,7 @@ def _named_by(path, number, package):
     return list(named.items())
 
 
-def _chain(node):
+def _chain(node: ast.expr) -> list:
     """The expression that a dotted name begins with, and the attributes that follow."""
     attributes = []
     while isinstance(node, ast.Attribute):

@@ -1,9 +1,10 @@
 """What the imports of a source text stand for in a package, and which cannot be followed."""
 
 import ast
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from paintassay.plan.code_text import last
 
@@ -32,7 +33,7 @@ class Target(NamedTuple):
     attributes: tuple = ()
 
 
-def loaded(node, where):
+def loaded(node: ast.Import | ast.ImportFrom, where: str) -> Iterator[str]:
     """Dotted names of the modules that an import may load, the packages around them included."""
     for alias in node.names:
         if alias.asname and alias.name in IMPORTERS:
@@ -42,18 +43,20 @@ def loaded(node, where):
         yield from (".".join(parts[:number]) for number in range(1, len(parts) + 1))
 
 
-def loads_others(function, argument, package):
+def loads_others(function: ast.expr, argument: ast.expr, package: Path) -> bool:
     """Whether a call imports, for sure, from another package or from one of DIGESTED_APART."""
     start = argument.values[0] if isinstance(argument, ast.JoinedStr) else argument
     match start:
         case ast.Constant(str(text)) if last(function) == "import_module":
             first, dot, _ = text.partition(".")
-            is_other = first not in ("", package.name) and (dot or start is argument)
+            is_other = first not in ("", package.name) and (bool(dot) or start is argument)
             return is_other or is_within(text.rstrip("."), DIGESTED_APART, package)
     return False
 
 
-def imported(node, path, package):
+def imported(
+    node: ast.Import | ast.ImportFrom, path: Path, package: Path
+) -> Iterator[tuple[str, str | None, Target | None, str]]:
     """For each name that an import binds: (it, its origin in words, its Target or None, where)."""
     where = f"{path}:{node.lineno}"
     if isinstance(node, ast.ImportFrom) and (node.level or node.names[0].name == "*"):
@@ -73,11 +76,11 @@ def imported(node, path, package):
         if is_within(origin, NOT_IN_A_RESULT, package):
             yield name, None, None, where
         else:
-            yield name, origin, file and Target(file, part), where
+            yield name, origin, Target(file, part) if file else None, where
 
 
 @cache
-def module_file(dotted, package):
+def module_file(dotted: str, package: Path) -> Path | None:
     """File of a module or package inside the package by its dotted name, or None."""
     first, *parts = dotted.split(".")
     place = package.joinpath(*parts)
@@ -86,7 +89,7 @@ def module_file(dotted, package):
 
 
 @cache
-def dotted_name(path, package):
+def dotted_name(path: Path, package: Path) -> str:
     """Dotted name of a file of the package; the name alone of any other."""
     if not path.is_relative_to(package):
         return path.stem
@@ -94,10 +97,11 @@ def dotted_name(path, package):
     return ".".join(parts).removesuffix(".__init__")
 
 
-def is_within(dotted, places, package):
+def is_within(dotted: str, places: Sequence[str], package: Path) -> bool:
     """Whether a dotted name is, or begins with, one of some places in the package."""
     return any(f"{dotted}.".startswith(f"{package.name}.{place}.") for place in places)
 
 
-def refuse(where, what, instead):
+def refuse(where: str, what: str, instead: str) -> NoReturn:
+    """Say that code cannot be digested, and what to write instead."""
     raise ValueError(f"{where}: {what}, so the code behind it cannot be digested; {instead}")

@@ -1,12 +1,13 @@
 """Which names a scope of a source text binds, and hides from the scopes around it."""
 
 import ast
+from collections.abc import Iterable
 
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def bound_by(statement):
+def bound_by(statement: ast.stmt) -> set[str]:
     """Names that a definition or assignment at the top level binds; none for other statements."""
     if isinstance(statement, FUNCTIONS | ast.ClassDef):
         declared = [part.names for part in ast.walk(statement) if isinstance(part, ast.Global)]
@@ -19,7 +20,7 @@ def bound_by(statement):
     return bound_names([statement]) | {part.id for part in parts if isinstance(part, ast.Name)}
 
 
-def bound_names(body):
+def bound_names(body: Iterable[ast.AST]) -> set[str]:
     """Names that the statements of one scope bind, but for imports and names of outer scopes."""
     names, others = set(), set()
     todo = list(body)
@@ -50,7 +51,7 @@ def bound_names(body):
     return names - others
 
 
-def scoped_parts(node, hidden):
+def scoped_parts(node: ast.AST, hidden: frozenset[str]) -> list[tuple[ast.AST, frozenset[str]]]:
     """Parts of a syntax tree, each with the names that the scopes around hide from it."""
     parts = [(part, hidden) for part in ast.iter_child_nodes(node)]
     if isinstance(node, FUNCTIONS | ast.Lambda):

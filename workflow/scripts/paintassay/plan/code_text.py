@@ -5,14 +5,15 @@ import ast
 LOG_LEVELS = ("debug", "info", "warning", "warn", "error", "exception", "critical", "log")
 
 
-def strip(tree):
+def strip(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
     """Remove from a syntax tree, in place, what cannot change a result; give its imports."""
-    loggers, imports = {"logging", "warnings"}, []
+    loggers = {"logging", "warnings"}
+    imports: list[ast.Import | ast.ImportFrom] = []
     for statement in tree.body:
         match statement:
             case ast.Assign([ast.Name(name)], ast.Call(function)) if last(function) == "getLogger":
                 loggers.add(name)
-    todo = [tree]
+    todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
         match node:
@@ -38,7 +39,7 @@ def strip(tree):
     return imports
 
 
-def _kept(statement, parent, loggers):
+def _kept(statement: ast.stmt, parent: ast.AST, loggers: set[str]) -> list[ast.stmt]:
     """What stays of a statement: most often itself, nothing if it cannot change a result."""
     in_module = isinstance(parent, ast.Module)
     match statement:
@@ -57,12 +58,12 @@ def _kept(statement, parent, loggers):
     return [statement]
 
 
-def _acts(node):
+def _acts(node: ast.AST) -> bool:
     """Whether an expression binds a name or hands control over."""
     actions = ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.Await
     return any(isinstance(part, actions) for part in ast.walk(node))
 
 
-def last(node):
+def last(node: ast.AST | None) -> str:
     """The last part of a dotted name, empty for other expressions."""
     return getattr(node, "id", getattr(node, "attr", ""))

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import QueueHandler, QueueListener
+from multiprocessing.queues import Queue, SimpleQueue
 
 import torch
 from torch import distributed
@@ -88,7 +89,13 @@ def run_on_devices(
         listener.stop()
 
 
-def _run_worker(function, devices, records, errors, arguments):
+def _run_worker(
+    function: Callable[..., None],
+    devices: Sequence[str],
+    records: Queue,
+    errors: SimpleQueue,
+    arguments: tuple,
+) -> None:
     end_with_parent()
     rank, world = int(os.environ["RANK"]), len(devices)
     root = logging.getLogger()

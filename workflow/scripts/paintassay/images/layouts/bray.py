@@ -141,7 +141,7 @@ def find_gallery_planes(root: PathLike, plate: str) -> tuple[list[Plane], list[L
     return planes, lost
 
 
-def _parse_name(name, folder):
+def _parse_name(name: str, folder: str) -> tuple:
     """(well, site, wavelength, problem) of `<folder>/<prefix>_<well>_s<site>_w<n><guid>.tif`."""
     parts = name.split("/")
     # macOS and Windows leave their own files among the images.

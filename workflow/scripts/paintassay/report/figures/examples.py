@@ -21,7 +21,7 @@ from paintassay.drawing.print import (
     text_width,
     write,
 )
-from paintassay.images.pictures import channel_colours, composite, display_range, stains
+from paintassay.images.composites import channel_colours, composite, display_range, stains
 from paintassay.images.views import Views
 from paintassay.report.figures.comparison import short_names
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from paintassay.core.files import PathLike
 from paintassay.core.tables import read_parquet
-from paintassay.images.pictures import channel_colours, composite, display_range, stains
+from paintassay.images.composites import channel_colours, composite, display_range, stains
 from paintassay.images.views import Views
 from paintassay.labels.tables import LABELS
 from paintassay.predictions.tables import read_predictions
