@@ -48,7 +48,7 @@ def test_demo_gives_a_label_matrix_and_says_what_was_lost(demo):
     before = sum(part["columns"] for part in summary["parts"])
     assert len(dropped) == before - matrix["columns"]
     assert (dropped[["actives", "inactives"]].min(axis=1) < 10).all()
-    problems = pd.read_csv(demo / "compounds" / "dropped_rows.csv")
+    problems = pd.read_csv(demo / "compounds" / "problems.csv")
     rows = {step["step"]: step["count"] for step in summary["funnel"]}
     assert len(problems) == rows["rows of the library"] - rows["with an InChIKey"] == 6
 
