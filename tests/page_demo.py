@@ -20,6 +20,15 @@ CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 HOSTILE = "</script><img src=x onerror=\"document.title='hit'\"> & <b>bold</b> {{ 7 * 7 }}"
 WHAT = ["inhibition of tubulin", "agonists of GPR35 in U2OS cells", "cytotoxicity in HepG2 cells"]
 
+LONG_WHAT = (
+    "inhibition of human recombinant acetylcholinesterase in HEK293 cells, as less hydrolysis of "
+    "acetylthiocholine iodide after 15 minutes, by Ellman's method"
+)
+LONG_TARGETS = [
+    "Acetylcholinesterase",
+    "Solute carrier organic anion transporter family member 1B1",
+]
+
 
 def study(methods=("resnet", "gapnet", "fnn"), tasks=9, compounds=60, replicates=2, seed=7):
     """Tables and facts as `page_content` takes them, with a hostile first assay.
@@ -105,6 +114,23 @@ def study(methods=("resnet", "gapnet", "fnn"), tasks=9, compounds=60, replicates
             **{f"clip_level_{name}": 1 for name in CHANNELS},
         ),
     }  # fmt: skip
+
+
+def large(made):
+    """The study with words as long and numbers as large as those of real screens."""
+    assays, quality, facts = made["tables"].assays, made["tables"].quality, made["facts"]
+    assays["TARGET_NAME"] = [LONG_TARGETS[number % 2] for number in range(len(assays))]
+    assays.loc[2:, "DESCRIPTION"] = [
+        f"{LONG_WHAT}, {number}" if number % 5 == 0 else text
+        for number, text in enumerate(assays["DESCRIPTION"][2:])
+    ]
+    assays["INACTIVES"] += 10_000
+    quality.loc[:4, "flags"] = ["blank", "saturated", "blurred;dim", "bright", ""]
+    facts.dataset.update(views_labelled=284_035, compounds_with_labels_and_views=10_574)
+    for step in facts.labels["funnel"]:
+        step["count"] *= 1000
+    facts.software["snakemake-executor-plugin-slurm"] = "2.0.3"
+    return made
 
 
 def shard(height=104, width=139, views=24, seed=3):

@@ -32,9 +32,9 @@ def test_every_model_trains(demo, model):
         rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         assert len(rows) == DEMO["models"][model]["epochs"]
         assert rows[-1]["training_loss"] < rows[0]["training_loss"]
-        _, facts = load_trained(folder / "weights.safetensors")
-        assert facts["model"] == model
-        assert (facts["split"], facts["replicate"]) == (1, replicate)
+        _, trained = load_trained(folder / "weights.safetensors")
+        assert trained.model == model
+        assert (trained.split, trained.replicate) == (1, replicate)
         best = max(rows, key=lambda row: row["validation_auc"])
         card = (folder / "model_card.md").read_text()
         assert f"{best['validation_auc']:.4f}" in card

@@ -37,7 +37,6 @@ def test_a_run_leaves_what_it_was_made_of(project, demo):
     assert set(inputs) == {
         "results/demo/screen/library.csv",
         "results/demo/screen/chembl.db",
-        "workflow/resources/activity_comments.csv",
     }
     for path, each in inputs.items():
         assert each["bytes"] == (project / path).stat().st_size

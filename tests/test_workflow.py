@@ -226,7 +226,7 @@ def test_error_of_a_job_stands_once_on_the_screen(bad_input):
 
 
 def test_dump_is_downloaded_only_if_none_is_given(bad_input):
-    config = {"compounds": OWN_LIBRARY, "chembl": {"release": "ChEMBL_36"}}
+    config = {"results": "new", "compounds": OWN_LIBRARY, "chembl": {"release": "ChEMBL_36"}}
     retrieval = {"retrieve_chembl", "extract_activities"}
     assert retrieval <= plan(bad_input, config, "labels").scripted()
     config["chembl"]["sqlite"] = "chembl.db"
@@ -234,7 +234,7 @@ def test_dump_is_downloaded_only_if_none_is_given(bad_input):
 
 
 def test_web_service_is_asked_in_chunks(bad_input):
-    config = {"compounds": OWN_LIBRARY, "chembl": {"source": "webservice"}}
+    config = {"results": "new", "compounds": OWN_LIBRARY, "chembl": {"source": "webservice"}}
     jobs = plan(bad_input, config, "labels").count()
     assert jobs["fetch_activities"] == 64
     assert "extract_activities" not in jobs

@@ -96,8 +96,13 @@ if CELL_TABLES is not None:
             # Of the published screen, 9 GB come first.
             runtime=minutes(240 if REMOTE_CELLS else 30),
         params:
-            settings={
-                "url": None if local_or_nothing(CELL_TABLES) else CELL_TABLES,
+            # Snakemake fills in wildcards within texts, but not within a dictionary.
+            settings=lambda wildcards: {
+                "url": (
+                    None
+                    if local_or_nothing(CELL_TABLES)
+                    else CELL_TABLES.format(plate=wildcards.plate)
+                ),
             },
             origin=not_compared(line=origin_line("single_cells", per_plate("single_cells"))),
             code=code("read_cells"),

@@ -23,6 +23,8 @@ function fill(node, attributes, children) {
 const el = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
 const draw = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+// A long name breaks after its underscores rather than within a word.
+const breakable = (name) => name.split(/(?<=_)/).flatMap((piece) => [el("wbr"), piece]);
 const swatch = (colour) => el("i", { class: colour ? "swatch" : "swatch plain", colour });
 const say = (text) => { byId("announce").textContent = text; };
 
@@ -203,6 +205,13 @@ function startVersus() {
   }).observe(byId("versus-plot"));
   drawVersus();
 }
+// A name that is longer than its axis, in the font that there is, ends in dots.
+function shorten(text, room) {
+  const whole = text.textContent;
+  for (let kept = whole.length - 1; kept > 0 && text.getComputedTextLength() > room; kept -= 1) {
+    text.textContent = `${whole.slice(0, kept)}…`;
+  }
+}
 function axes(svg, scale, low, step, size, margin, names) {
   for (let tick = low; tick <= 1.0001; tick += step) {
     const at = scale(tick);
@@ -216,7 +225,7 @@ function axes(svg, scale, low, step, size, margin, names) {
   }
   svg.append(
     draw("text", { class: "name", x: margin.left + size / 2, y: margin.top + size + 38, "text-anchor": "middle", "font-size": 13 }, names[0]),
-    draw("text", { class: "name", transform: `translate(13 ${margin.top + size / 2}) rotate(-90)`, "text-anchor": "middle", "font-size": 13 }, names[1]),
+    draw("text", { class: "name", transform: `translate(17 ${margin.top + size / 2}) rotate(-90)`, "text-anchor": "middle", "font-size": 13 }, names[1]),
   );
 }
 function drawVersus() {
@@ -231,7 +240,7 @@ function drawVersus() {
     byId("versus-caption").textContent = "";
     return;
   }
-  const margin = { left: 50, right: 12, top: 8, bottom: 48 };
+  const margin = { left: 54, right: 12, top: 8, bottom: 48 };
   const width = Math.min(place.clientWidth || 560, 576);
   const size = width - margin.left - margin.right;
   const lowest = Math.min(...found.points.map((point) => Math.min(point.x, point.y)));
@@ -277,6 +286,7 @@ function drawVersus() {
   const kept = versus.dots.find(({ point }) => point.assay === versus.shown);
   (kept || versus.dots[0]).dot.setAttribute("tabindex", 0);
   place.replaceChildren(svg);
+  for (const name of svg.querySelectorAll(".name")) shorten(name, size);
 
   function show(point, dot) {
     versus.shown = point.assay;
@@ -464,31 +474,25 @@ function drawWhiskers(place, assay) {
     place.append(el("p", { class: "none" }, "No method could be measured on this task."));
     return;
   }
-  const width = Math.max(place.clientWidth, 260);
-  const longest = Math.max(...rows.map(({ method }) => method.name.length));
-  const [left, right, step, top] = [Math.min(14 + 7.4 * longest, width * 0.3), 128, 26, 8];
-  const size = width - left - right;
-  const x = (value) => left + size * value;
-  const bottom = top + step * rows.length;
-  const svg = draw("svg", { width, height: bottom + 24, role: "img", "aria-label": "AUC and 95 % interval of each method; the numbers stand in the table below" });
-  for (const tick of [0, 0.5, 1]) {
-    svg.append(
-      draw("line", { class: tick === 0.5 ? "chance" : "grid", x1: x(tick), x2: x(tick), y1: top, y2: bottom }),
-      draw("text", { x: x(tick), y: bottom + 16, "text-anchor": "middle", "font-size": 11 }, tick === 0.5 ? "0.5" : String(tick)),
-    );
-  }
-  rows.forEach(({ method, result }, number) => {
-    const y = top + step * (number + 0.5);
+  // Names and numbers are text of the page, so that they find their room in any font.
+  place.setAttribute("role", "img");
+  place.setAttribute("aria-label", "AUC and 95 % interval of each method; the numbers stand in the table below");
+  const at = (value) => `${100 * value}%`;
+  const track = (attributes, ...marks) => el("div", {}, draw("svg", attributes, ...marks));
+  const grid = () => [0, 0.5, 1].map((tick) =>
+    draw("line", { class: tick === 0.5 ? "chance" : "grid", x1: at(tick), x2: at(tick), y1: 0, y2: "100%" }));
+  for (const { method, result } of rows) {
     const known = result.low !== null;
-    svg.append(draw("g", { colour: method.colour },
-      draw("text", { class: "name", x: 0, y: y + 4, "font-size": 12.5 }, method.name),
-      known ? draw("line", { class: "whisker", x1: x(result.low), x2: x(result.high), y1: y, y2: y }) : null,
-      draw("circle", { class: "centre", cx: x(result.auc_run), cy: y, r: 5 }),
-      draw("text", { x: width, y: y + 4, "text-anchor": "end", "font-size": 12.5 },
-        `${fixed(result.auc_run, 2)}  ${known ? `(${fixed(result.low, 2)}–${fixed(result.high, 2)})` : "(no interval)"}`),
-    ));
-  });
-  place.append(svg);
+    place.append(
+      el("b", {}, breakable(method.name)),
+      track({ colour: method.colour }, grid(),
+        known ? draw("line", { class: "whisker", x1: at(result.low), x2: at(result.high), y1: "50%", y2: "50%" }) : null,
+        draw("circle", { class: "centre", cx: at(result.auc_run), cy: "50%", r: 5 })),
+      el("span", { class: "interval" }, `${fixed(result.auc_run, 2)} `,
+        el("span", {}, known ? `(${fixed(result.low, 2)}–${fixed(result.high, 2)})` : "(no interval)")));
+  }
+  place.append(track({}, [0, 0.5, 1].map((tick) =>
+    draw("text", { x: at(tick), y: 15, "text-anchor": "middle", "font-size": 11 }, String(tick)))));
 }
 function drawRoc(place, assay) {
   const shown = methods.map((method, number) => ({ method, curve: assay.curves[number] })).filter(({ curve }) => curve);
@@ -542,7 +546,7 @@ function resultsTable(assay) {
     const cells = result
       ? [`${fixed(result.auc)}${result.auc_sd === null ? "" : ` ± ${fixed(result.auc_sd)}`}`, whole(result.runs), fixed(result.auc_compounds), fixed(result.average_precision), fixed(result.f1), fixed(result.enrichment_5, 1), classes(result.test)]
       : ["not predicted", "", "", "", "", "", ""];
-    return el("tr", {}, el("th", { scope: "row", class: "method" }, swatch(method.colour), method.name), ...cells.map((cell) => el("td", { class: "number" }, cell)));
+    return el("tr", {}, el("th", { scope: "row", class: "method" }, swatch(method.colour), el("span", { class: "piece" }, breakable(method.name))), ...cells.map((cell) => el("td", { class: "number" }, cell)));
   });
   return el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Results of each method on this assay" },
     el("table", {},
@@ -588,7 +592,7 @@ function startTrainings() {
   });
 }
 function curves(rows, method, title, [low, high], series) {
-  const [width, height, left, top, bottom] = [170, 122, 30, 18, 20];
+  const [width, height, left, top, bottom] = [170, 126, 34, 22, 20];
   const last = Math.max(...rows.flatMap((row) => row.epochs), 2);
   const x = (epoch) => left + (width - left - 6) * ((epoch - 1) / (last - 1));
   const y = (value) => top + (height - top - bottom) * (1 - (value - low) / (high - low || 1));
