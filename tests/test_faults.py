@@ -533,7 +533,10 @@ def test_second_run_in_a_folder_refuses_and_harms_nothing(finished, finished_pro
     forced = [LABELS, "--forcerun", "build_label_matrix"]
     first = start(finished, DEMO, *forced)
     wait_for(lambda: jobs(finished))
+    # It stands still meanwhile: else it may have ended before the second looks for its lock.
+    first.send_signal(signal.SIGSTOP)
     second = snakemake(finished, DEMO, LABELS)
+    first.send_signal(signal.SIGCONT)
     assert second.returncode == 1
     assert "LockException" in second.stderr and "--unlock" in second.stderr
     assert first.poll() is None

@@ -8,6 +8,7 @@ import time
 import pytest
 from conftest import OWN_LIBRARY, ROOT, plan, run_script, snakemake
 
+from paintassay.chembl import downloads
 from paintassay.images.layouts.bray import BRAY_WAVELENGTHS
 from paintassay.plan.sources import read_sources
 
@@ -107,7 +108,7 @@ def test_resources_are_numbers_that_a_scheduler_can_compare(published, tmp_path)
 
 
 def test_licence_of_what_is_fetched_stands_in_the_list_of_rules_and_in_the_log(
-    published, rules, tmp_path
+    published, rules, tmp_path, monkeypatch
 ):
     listed = subprocess.run(
         [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--list-rules"],
@@ -119,6 +120,8 @@ def test_licence_of_what_is_fetched_stands_in_the_list_of_rules_and_in_the_log(
     # The first line of the job's log, whatever comes after it.
     [job] = published[0].of("retrieve_chembl")
     log = tmp_path / "retrieve_chembl.log"
+    # The tries come one after the other, without the waits between them.
+    monkeypatch.setattr(downloads.time, "sleep", lambda seconds: None)
     job["params"]["settings"] = {"url": "http://127.0.0.1:9/chembl_37_sqlite.tar.gz"}
     with pytest.raises(SystemExit, match="gave up|cannot be"):
         run_script(
@@ -201,7 +204,7 @@ def test_own_copy_of_the_images_can_go_with_published_single_cells(tmp_path):
     config = own_screen(tmp_path) | {"single_cells": {"tables": url}}
     [job] = plan(tmp_path, config, "results/dataset/cells/24277.parquet").of("read_cells")
     assert job["resources"]["download_mb"] == 8400
-    assert job["params"]["settings"] == {"url": url}
+    assert job["params"]["settings"] == {"url": url.format(plate="24277")}
 
 
 def test_own_images_never_meet_published_single_cells(tmp_path):
