@@ -17,16 +17,16 @@ PICTURES = ROOT / "docs" / "pictures"
 # Stages by the file of their rules: title and colour (light tones of Paul Tol's palette).
 STAGES = {
     "demo": ("the demo's data", "#dddddd"),
+    "sources": ("sources", "#eedd88"),
     "compounds": ("compounds", "#eedd88"),
     "chembl": ("ChEMBL", "#eedd88"),
     "labels": ("labels", "#eedd88"),
     "images": ("images", "#99ddff"),
     "dataset": ("dataset", "#44bb99"),
-    "models": ("models", "#ffaabb"),
+    "training": ("training", "#ffaabb"),
+    "predictions": ("predictions", "#ffaabb"),
     "statistics": ("statistics", "#bbcc33"),
-    "figures": ("figures", "#bbcc33"),
     "report": ("report", "#ee8866"),
-    "provenance": ("provenance", "#ee8866"),
 }
 
 
