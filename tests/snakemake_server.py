@@ -21,6 +21,8 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "workflow" / "scripts"
 # What Snakemake loads only once it runs.
 LATER = ["boto3", "fastjsonschema", "jsonschema", "nbformat", "requests", "smart_open", "yaml"]
 
@@ -101,6 +103,7 @@ def serve():
     for name in LATER:
         import_module(name)
     cli.get_argument_parser()
+    read_own_code()
     while True:
         try:
             request = pickle.load(sys.stdin.buffer)
@@ -121,6 +124,23 @@ def serve():
         shutil.rmtree(folder)
         pickle.dump(answer, sys.stdout.buffer)
         sys.stdout.flush()
+
+
+def read_own_code():
+    """Take this project's code apart for its digests, which each plan asks for."""
+    sys.path.insert(0, str(SCRIPTS))
+    from paintassay.plan.code_digest import code_digest
+
+    for script in SCRIPTS.glob("*.py"):
+        code_digest(script, SCRIPTS / "paintassay")
+    # The workflow puts it there itself.
+    sys.path.remove(str(SCRIPTS))
+
+
+def forget_own_code():
+    """Let the workflow of another folder import the library that lies beside it."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "paintassay"]:
+        del sys.modules[name]
 
 
 def wait(child, timeout):
@@ -149,6 +169,8 @@ def run_snakemake(request, folder):
     # Made out anew from the environment.
     tempfile.tempdir = None
     sys.argv = ["snakemake", *request["arguments"]]
+    if str(ROOT / "Snakefile") not in sys.argv:
+        forget_own_code()
 
     from snakemake import api, cli
 
@@ -170,6 +192,10 @@ def run_snakemake(request, folder):
                 "rules": {rule.name: described_rule(rule) for rule in workflow.rules},
             }
             (folder / "plan").write_bytes(pickle.dumps(plan))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            # A plan leaves nothing to do for an interpreter that is taken down, in a second.
+            os._exit(0)
         raise
 
 
