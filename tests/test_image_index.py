@@ -154,7 +154,6 @@ def test_members_that_are_no_views(tmp_path):
         f"{folder}/deeper/cdp2w3_b01_s1_w5.tif": planes.OUTSIDE_FOLDER,
         f"{folder}/cdp2w3_q01_s1_w5.tif": planes.NAME_NOT_PARSED,
         f"{folder}/cdp2w3_b25_s1_w5.tif": planes.NAME_NOT_PARSED,
-        f"{folder}/cdp2w3_b01_s0_w5.tif": planes.NAME_NOT_PARSED,
         f"{folder}/cdp2w3_b01_s1_w5_thumb{GUID}.tif": planes.NAME_NOT_PARSED,
         f"{folder}/cdp2w3_b01_s1_w5{GUID[:-1]}.tif": planes.NAME_NOT_PARSED,
     }

@@ -17,7 +17,7 @@ from paintassay.core.files import PathLike
 from paintassay.core.keys import VIEW
 from paintassay.core.sizes import WorkSize
 from paintassay.dataset.tables import CELLS, LOST_CELLS
-from paintassay.images.wells import well_name
+from paintassay.images.wells import site_number, well_name
 
 ROWS_PER_BATCH: WorkSize = 500_000
 BYTES_PER_BATCH: WorkSize = 64 * 2**20
@@ -330,8 +330,9 @@ def _identify_views(
             )
     spelled = _as_texts(views["well"])
     wells = spelled.map({name: well_name(name) for name in spelled.dropna().unique()})
-    sites = pd.to_numeric(views["site"], errors="coerce")
-    sites = sites.where(sites == sites.round()).astype("Int64")
+    numbered = _as_texts(views["site"])
+    sites = numbered.map({name: site_number(name) for name in numbered.dropna().unique()})
+    sites = sites.astype("Int64")
     return pd.DataFrame(
         {"plate": _as_texts(views["plate"]), "well": wells.astype("str"), "site": sites}
     )

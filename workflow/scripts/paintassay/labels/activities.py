@@ -5,6 +5,7 @@ Hofmarcher et al. 2019, Methods, "Data Set".
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.csv
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
+from paintassay.core.matching import ALL, ANY, STALE, Match, Side, check_kept, check_match
 from paintassay.core.tables import joined, sorted_by
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,13 @@ def library_activities(
     if exclude_potential_duplicates:
         activities = activities.filter(pc.invert(activities["potential_duplicate"]))
     pairs = matches.select(["inchikey", "molecule_chembl_id"])
+    check_match(
+        "activities",
+        Side("molecules of the activities", activities["molecule_chembl_id"]),
+        Side("molecules that match the library", pairs["molecule_chembl_id"]),
+        STALE,
+        warn_below=ALL,
+    )
     # Only narrow columns go through the join; descriptions are not needed for labels.
     rows = activities.join(pairs, "molecule_chembl_id", join_type="inner")
     return sorted_by(rows, "activity_id", "inchikey")
@@ -112,6 +121,39 @@ def average_pchembl(
         }
     )
     return means, funnel
+
+
+def count_funnel(funnel: Funnel, cure: str) -> list[Match]:
+    """Count what each step of a funnel leaves.
+
+    One of the two kinds of labels may be missing, so that nothing left is a warning here; without
+    any label there is no label matrix, which is an error.
+
+    Parameters
+    ----------
+    funnel : list of dict
+        As from `average_pchembl` or `vote_comments`.
+    cure : str
+        What to do if a step leaves nothing.
+
+    Returns
+    -------
+    list of Match
+    """
+    return [
+        check_kept(
+            "activities",
+            f"activities {step['step']}",
+            int(step["activities"]),
+            int(before["activities"]),
+            cure,
+            warn_below=ANY,
+            required=False,
+        )
+        for before, step in pairwise(funnel)
+        # A step after one that left nothing would only repeat the warning.
+        if before["activities"]
+    ]
 
 
 def binarise_pchembl(means: pa.Table, thresholds: Iterable[float]) -> pa.Table:

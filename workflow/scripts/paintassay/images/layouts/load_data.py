@@ -10,6 +10,7 @@ from paintassay.images.layouts.text_tables import (
     distinct_values,
     folder_of,
     parse_rows,
+    row_of_value,
     rows_of_plate,
 )
 from paintassay.images.storage import is_folder, join_place, list_folder
@@ -38,6 +39,14 @@ def list_plates(root: PathLike, channels: Sequence[str]) -> tuple[set[str], set[
         present |= set(_columns_of_channels(table, channels))
         plates |= distinct_values(table, LOAD_DATA["plate"])
     return plates, present
+
+
+def place_of_plate(root: PathLike, plate: str) -> str:
+    """Say in which row of which table a plate stands first, for messages."""
+    for table in _list_tables(root):
+        if row := row_of_value(table, LOAD_DATA["plate"], plate):
+            return f"{table}, row {row}"
+    return str(root)
 
 
 def find_planes(

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from paintassay.images.layouts.planes import (
     Plane,
 )
 from paintassay.images.storage import opened_file
-from paintassay.images.wells import well_name
+from paintassay.images.wells import site_number, well_name
 
 TABLE_FAULTS = (
     pa.ArrowException,
@@ -78,6 +77,17 @@ def distinct_values(table: PathLike, column: str) -> set[str]:
     return values - {""}
 
 
+def row_of_value(table: PathLike, column: str, value: str) -> int | None:
+    """Find the first row, counted from 1 without the header, with this value; None for none."""
+    before = 0
+    for batch in _read_batches(table, [column]):
+        found = pc.index(batch.column(0), value).as_py()
+        if found >= 0:
+            return before + found + 1
+        before += len(batch)
+    return None
+
+
 def rows_of_plate(
     table: PathLike, plate_column: str, plate: str, columns: Iterable[str]
 ) -> pd.DataFrame:
@@ -116,17 +126,17 @@ def parse_rows(
     lost = []
     for well, site, channel, place, member in rows:
         name = well_name(well)
-        number = re.fullmatch(r"0*([1-9]\d*)(?:\.0*)?", site)
+        number = site_number(site)
         if name is None:
             lost.append(LostPlane(None, None, channel, place, WRONG_WELL, well))
         elif number is None:
             lost.append(LostPlane(name, None, channel, place, WRONG_SITE, site))
         elif place is None:
             detail = "the table names no file"
-            lost.append(LostPlane(name, int(number[1]), channel, None, CHANNEL_MISSING, detail))
+            lost.append(LostPlane(name, number, channel, None, CHANNEL_MISSING, detail))
         else:
             # The same image named twice, as by load_data.csv and load_data_with_illum.csv, is one.
-            planes[Plane(name, int(number[1]), channel, place, member)] = None
+            planes[Plane(name, number, channel, place, member)] = None
     return list(planes), lost
 
 
