@@ -15,6 +15,7 @@ from paintassay.core.matching import (
     check_match,
     write_counts,
 )
+from paintassay.labels.matching import count_parts
 from paintassay.labels.matrix import (
     build_matrix,
     concatenate_labels,
@@ -67,12 +68,16 @@ with job(snakemake.log[0]):
     log.info("%d tasks kept, %d dropped", len(tasks) - len(dropped), len(dropped))
     require_labels(kept, dropped)
     assays = tables.read_parquet(files.activities, ACTIVITIES, ASSAY_COLUMNS)
-    library = Side("compounds of the library", compounds["inchikey"])
     counts = [
+        *count_parts(
+            {files.pchembl_labels: part_one, files.comment_labels: part_two},
+            compounds["inchikey"],
+            assays["assay_chembl_id"],
+        ),
         check_match(
             files.matches,
             Side("compounds that ChEMBL knows", matches["inchikey"]),
-            library,
+            Side("compounds of the library", compounds["inchikey"]),
             STALE,
             warn_below=ALL,
         ),
@@ -80,20 +85,6 @@ with job(snakemake.log[0]):
             files.matches,
             Side("molecules with an activity", molecules["molecule_chembl_id"]),
             Side("matched molecules", matches["molecule_chembl_id"]),
-            STALE,
-            warn_below=ALL,
-        ),
-        check_match(
-            files.compounds,
-            Side("compounds with a label", labels["inchikey"]),
-            library,
-            STALE,
-            warn_below=ALL,
-        ),
-        check_match(
-            files.activities,
-            Side("assays with a label", tasks["assay_chembl_id"]),
-            Side("assays of the activities", assays["assay_chembl_id"]),
             STALE,
             warn_below=ALL,
         ),

@@ -6,7 +6,7 @@ from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.core.matching import read_counts, write_counts
 from paintassay.images.index import check_places
-from paintassay.images.matching import count_quality, require_views
+from paintassay.images.matching import count_indexed, count_quality, require_views
 from paintassay.images.quality import flag, missing
 from paintassay.images.shards import check_frames
 from paintassay.images.tables import COPIES, LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
@@ -35,7 +35,8 @@ with job(snakemake.log[0]):
     counts = [
         *read_counts([*files.index_counts, *files.counts]),
         require_views(snakemake.params.settings["root"], index, views, lost),
-        count_quality("images/quality.parquet", views, quality),
+        count_indexed(files.index[0], views, index),
+        count_quality(files.quality[0], views, quality),
     ]
     by_view = ["plate", "well", "site"]
     absent = missing(index, views, channels)

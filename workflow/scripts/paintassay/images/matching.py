@@ -242,8 +242,19 @@ def require_views(
     )
 
 
+def count_indexed(where: PathLike, views: pd.DataFrame, index: pd.DataFrame) -> Match:
+    """Count the views in the shards that the index has: all, or the files are of two runs."""
+    return check_match(
+        where,
+        Side("views in the shards", views[VIEW]),
+        Side("views of the index", index[VIEW]),
+        STALE,
+        warn_below=ALL,
+    )
+
+
 def count_quality(where: PathLike, views: pd.DataFrame, quality: pd.DataFrame) -> Match:
-    """Count the views whose quality was measured: all, or the files do not belong together."""
+    """Count the views whose quality was measured: all, or the files are of two runs."""
     return check_match(
         where,
         Side("views in the shards", views[VIEW]),

@@ -1,12 +1,14 @@
 """Count what comes together of predictions, labels and splits."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from paintassay.core.files import PathLike
 from paintassay.core.keys import RUN
-from paintassay.core.matching import ANY, Match, Side, check_kept, check_match
+from paintassay.core.matching import ALL, ANY, STALE, Match, Side, check_kept, check_match
 from paintassay.labels.reading import Labels
-from paintassay.statistics.methods import Predictions
+from paintassay.statistics.methods import Part, Predictions, Run
 
 
 def count_predictions(
@@ -55,13 +57,61 @@ def count_predictions(
             "take the InChIKeys from labels/compounds.csv",
             warn_below=ANY,
         ),
+        check_kept(
+            where,
+            f"predictions of a test part (by {level})",
+            int((keys["part"] == "test").sum()),
+            len(keys),
+            "dataset/splits.parquet has the parts; other tools may name theirs in a column part",
+            warn_below=ANY,
+        ),
         # Compounds without views, or that a tool cannot read, are not predicted.
         check_match(
             where,
             Side("compounds of the test parts", parts[["split", "inchikey"]]),
             Side(f"predicted test compounds (by {level})", runs[["split", "inchikey"]]),
-            "dataset/splits.parquet has the parts; another tool must predict the test compounds of "
-            "the same splits, or name its own in the column part",
+            "methods are compared on the test compounds that they share",
             required=False,
+        ),
+    ]
+
+
+def count_measured(
+    metrics: pd.DataFrame, test_parts: Mapping[str, Mapping[Run, Part]], labels: Labels
+) -> list[Match]:
+    """Count the methods, runs and tasks whose measures are there: all, or files are missing.
+
+    Parameters
+    ----------
+    metrics : pandas.DataFrame
+        As `statistics.tables.METRICS`, of all methods.
+    test_parts : dict of str to dict
+        As for `statistics.compare.compare`.
+    labels : Labels
+
+    Returns
+    -------
+    list of Match
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    runs = [(method, *run) for method, parts in test_parts.items() for run in parts]
+    return [
+        check_match(
+            "statistics/methods",
+            Side("runs of the methods", pd.DataFrame(runs, columns=["method", *RUN])),
+            Side("runs that were measured", metrics[["method", *RUN]]),
+            STALE,
+            warn_below=ALL,
+        ),
+        check_match(
+            "statistics/methods",
+            Side("tasks that were measured", metrics["task"].unique()),
+            Side("tasks of the label matrix", labels.tasks),
+            STALE,
+            warn_below=ALL,
         ),
     ]
