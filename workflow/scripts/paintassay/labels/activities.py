@@ -55,16 +55,17 @@ def library_activities(
         The activities with a column inchikey, sorted by activity. An activity appears once for
         each library compound that its molecule stands for.
     """
+    pairs = matches.select(["inchikey", "molecule_chembl_id"])
+    if len(activities):
+        check_match(
+            "activities",
+            Side("molecules of the activities", activities["molecule_chembl_id"]),
+            Side("molecules that match the library", pairs["molecule_chembl_id"]),
+            STALE,
+            warn_below=ALL,
+        )
     if exclude_potential_duplicates:
         activities = activities.filter(pc.invert(activities["potential_duplicate"]))
-    pairs = matches.select(["inchikey", "molecule_chembl_id"])
-    check_match(
-        "activities",
-        Side("molecules of the activities", activities["molecule_chembl_id"]),
-        Side("molecules that match the library", pairs["molecule_chembl_id"]),
-        STALE,
-        warn_below=ALL,
-    )
     # Only narrow columns go through the join; descriptions are not needed for labels.
     rows = activities.join(pairs, "molecule_chembl_id", join_type="inner")
     return sorted_by(rows, "activity_id", "inchikey")
