@@ -7,6 +7,7 @@ that a new join is tested without a word here.
 
 import json
 import re
+import shutil
 from collections import defaultdict
 
 import conftest
@@ -93,6 +94,8 @@ class Rerun:
             write(table, self.folder / path)
 
     def run(self, **settings):
+        # What is changed here is changed on purpose: no checksum may blame it before the join.
+        shutil.rmtree(self.folder / "results" / ".paintassay", ignore_errors=True)
         job = dict(self.job)
         if settings:
             params = dict(job["params"].items())
@@ -184,6 +187,7 @@ def test_no_script_takes_other_names_for_a_success(screen):
                 script.run()
             except SystemExit as end:
                 assert str(end).startswith("Error: "), (name, key, column)
+                assert "checksum" not in str(end)
                 refused.add(name)
             else:
                 if content(folder, script.job["output"]) != before:
