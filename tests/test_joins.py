@@ -232,6 +232,7 @@ def test_whole_screen_loses_nothing(screen):
         counts = collection.counts()
     assert counts["images that belong to a complete view"] == (2 * views, 2 * views)
     assert counts["planes with pixels of their own"] == (2 * views, 2 * views)
+    assert counts["plates of the screen among the plates with views"] == (2, 2)
     with Rerun(screen, "read_cells") as cells:
         assert cells.counts()["cells that lie in a view"] == (views, views)
 

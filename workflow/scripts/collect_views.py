@@ -1,12 +1,19 @@
 """Collect the views of all plates, flag their quality, and list what is missing."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.core.matching import read_counts, write_counts
 from paintassay.images.index import check_places
-from paintassay.images.matching import count_indexed, count_quality, require_views
+from paintassay.images.matching import (
+    count_indexed,
+    count_plates_with_views,
+    count_quality,
+    require_views,
+)
 from paintassay.images.quality import flag, missing
 from paintassay.images.shards import check_frames
 from paintassay.images.tables import COPIES, LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
@@ -35,6 +42,9 @@ with job(snakemake.log[0]):
     counts = [
         *read_counts([*files.index_counts, *files.counts]),
         require_views(snakemake.params.settings["root"], index, views, lost),
+        count_plates_with_views(
+            snakemake.params.settings["root"], [Path(path).stem for path in files.shards], views
+        ),
         count_indexed(files.index[0], views, index),
         count_quality(files.quality[0], views, quality),
     ]

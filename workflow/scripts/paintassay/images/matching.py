@@ -242,6 +242,30 @@ def require_views(
     )
 
 
+def count_plates_with_views(where: PathLike, plates: Collection[str], views: pd.DataFrame) -> Match:
+    """Count the plates of the screen that have views; a plate without any may be on purpose.
+
+    Parameters
+    ----------
+    where : str or Path
+        The root of the images.
+    plates : collection of str
+    views : pandas.DataFrame
+        As `images.tables.views_schema`, of all plates.
+
+    Returns
+    -------
+    Match
+    """
+    return check_match(
+        where,
+        Side("plates of the screen", plates),
+        Side("plates with views", views["plate"].unique()),
+        INDEX_CURE,
+        warn_below=ALL,
+    )
+
+
 def count_indexed(where: PathLike, views: pd.DataFrame, index: pd.DataFrame) -> Match:
     """Count the views in the shards that the index has: all, or the files are of two runs."""
     return check_match(
