@@ -144,15 +144,10 @@ def check_places(index: pd.DataFrame) -> None:
     InputError
         A file is used twice; it names both planes.
     """
-    # Places are many, and so are the planes in each: numbers are compared, and not texts.
-    spellings, of_row = np.unique(index["place"].to_numpy(str), return_inverse=True)
-    places = pd.Series([_plain_place(place) for place in spellings], dtype="str")
-    files = pd.DataFrame(
-        {
-            "place": places.factorize()[0][of_row],
-            "member": index["member"].factorize()[0],
-        }
-    )
+    # Numbers are compared and not texts: a whole screen has millions of planes.
+    of_row, spellings = pd.factorize(index["place"])
+    places = pd.factorize(np.array([_plain_place(place) for place in spellings], dtype=object))[0]
+    files = pd.DataFrame({"place": places[of_row], "member": pd.factorize(index["member"])[0]})
     repeated = files.duplicated()
     if not repeated.any():
         return
