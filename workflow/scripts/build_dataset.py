@@ -18,6 +18,7 @@ from paintassay.dataset.tables import (
 )
 from paintassay.images.shards import channel_names
 from paintassay.images.tables import PLATED_WELLS, QUALITY, views_schema
+from paintassay.labels.tables import MATRIX_COMPOUNDS
 
 with job(snakemake.log[0]):
     files, output = snakemake.input, snakemake.output
@@ -27,7 +28,7 @@ with job(snakemake.log[0]):
     wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
     compounds = tables.read_parquet(files.compounds, COMPOUNDS).to_pandas()
     splits = tables.read_parquet(files.splits, SPLITS).to_pandas()
-    label_keys = pd.read_csv(files.labels)["INCHIKEY"]
+    label_keys = tables.read_csv(files.labels, MATRIX_COMPOUNDS)["INCHIKEY"]
 
     flags = snakemake.params.settings["exclude_flags"]
     matches = count_inputs(files, views, quality, wells, compounds, splits, label_keys)

@@ -1,7 +1,6 @@
 """Convert the images of one plate to its shard, and measure their quality."""
 
 import numpy as np
-import pandas as pd
 
 from paintassay.core import tables
 from paintassay.core.errors import InputError
@@ -19,6 +18,7 @@ from paintassay.images.tables import (
     QUALITY,
     views_schema,
 )
+from paintassay.labels.tables import MATRIX_COMPOUNDS
 
 with job(snakemake.log[0]):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
@@ -29,7 +29,7 @@ with job(snakemake.log[0]):
     counts = []
     if files.labels:
         wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
-        labelled = pd.read_csv(files.labels)["INCHIKEY"]
+        labelled = tables.read_csv(files.labels, MATRIX_COMPOUNDS)["INCHIKEY"]
         index, count = choose_wanted(files.wells, plate, index, wells, labelled)
         counts.append(count)
     illumination = {}

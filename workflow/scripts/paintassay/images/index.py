@@ -44,7 +44,7 @@ def list_plates(layout: str, root: PathLike, channels: Sequence[str]) -> list[st
         table: a table with the columns plate, well, site, channel, place and perhaps member.
     root : str or Path
         Folder of the archives or folders; one load_data table or a folder of them, at any
-        depth; the table. Tables are CSV (also gzipped) or Parquet. May be a URL.
+        depth; the table. Tables are as `core.user_tables` reads them. May be a URL.
     channels : list of str
         For load_data: what follows FileName_Orig or URL_Orig.
 

@@ -10,12 +10,12 @@ from itertools import pairwise
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.matching import ALL, ANY, STALE, Match, Side, check_kept, check_match
 from paintassay.core.tables import joined, sorted_by
+from paintassay.core.user_tables import name_row, read_texts
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +189,8 @@ def read_comment_table(path: PathLike) -> dict[str, int]:
     Parameters
     ----------
     path : str or Path
-        CSV with columns comment and label; label is active or inactive.
+        A table as `core.user_tables` reads it, with columns comment and label; label is active
+        or inactive.
 
     Returns
     -------
@@ -201,22 +202,17 @@ def read_comment_table(path: PathLike) -> dict[str, int]:
     InputError
         A column is missing, a label is neither word, or two lines contradict each other.
     """
-    try:
-        as_text = pa.csv.ConvertOptions(column_types={"comment": pa.string(), "label": pa.string()})
-        lines = pa.csv.read_csv(path, convert_options=as_text).to_pylist()
-    except pa.ArrowInvalid as error:
-        raise InputError(path, f"cannot be read: {error}") from error
+    table = read_texts(path, ["comment", "label"])
     meaning: dict[str, int] = {}
-    for number, line in enumerate(lines, start=2):
-        where = f"{path}, line {number}"
-        if "comment" not in line or "label" not in line:
-            raise InputError(path, "needs the columns comment and label")
+    for row, line in enumerate(table.to_dict("records")):
         label = {"active": ACTIVE, "inactive": INACTIVE}.get(line["label"])
         if label is None:
-            raise InputError(where, f"label {line['label']!r} is neither active nor inactive")
+            problem = f"label {line['label']!r} is neither active nor inactive"
+            raise InputError(name_row(path, row), problem)
         comment = normalise_comment(line["comment"])
         if meaning.setdefault(comment, label) != label:
-            raise InputError(where, f"comment {comment!r} has the other label in an earlier line")
+            problem = f"comment {comment!r} has the other label in an earlier line"
+            raise InputError(name_row(path, row), problem)
     return meaning
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from paintassay.core.files import PathLike
+from paintassay.core.user_tables import ENDINGS
 from paintassay.images.layouts.planes import LostPlane, Plane
 from paintassay.images.layouts.text_tables import (
     check_columns,
@@ -16,7 +17,6 @@ from paintassay.images.layouts.text_tables import (
 from paintassay.images.storage import is_folder, join_place, list_folder
 
 LOAD_DATA = {"plate": "Metadata_Plate", "well": "Metadata_Well", "site": "Metadata_Site"}
-TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 Row = tuple[str, str, str, str | None, None]
 
@@ -82,7 +82,7 @@ def _list_tables(root: PathLike) -> list[str]:
     tables = [
         join_place(root, name)
         for name in files
-        if "load_data" in name and name.endswith(TABLE_ENDINGS)
+        if "load_data" in name and name.lower().endswith(ENDINGS)
     ]
     for folder in folders:
         tables += _list_tables(join_place(root, folder))
