@@ -202,6 +202,8 @@ def nearest_name(name: str, others: Sequence[str]) -> str | None:
         ordered = sorted(others)
         place = bisect_left(ordered, name)
         others = ordered[max(0, place - 1) : place + 1]
+    # What people would take for the same comes before what has more letters in common.
+    others = [other for other in others if explain_difference(name, other)] or others
     return difflib.get_close_matches(name, others, n=1, cutoff=0)[0]
 
 

@@ -204,13 +204,15 @@ def check_losses(
 
 
 def usual_loss(lost: pd.DataFrame) -> str | None:
-    """Say what was lost most often, with an example; None if nothing was."""
+    """Say what was lost most often, up to three kinds with an example; None if nothing was."""
     if lost.empty:
         return None
-    usual = lost["problem"].value_counts().index[0]
-    row = lost[lost["problem"] == usual].iloc[0]
-    names = row[["plate", "well", "site", "channel", "place", "detail"]].dropna()
-    return f"{usual} ({', '.join(map(str, names))})"
+    examples = []
+    for problem in lost["problem"].value_counts().index[:3]:
+        row = lost[lost["problem"] == problem].iloc[0]
+        names = row[["plate", "well", "site", "channel", "place", "detail"]].dropna()
+        examples.append(f"{problem} ({', '.join(map(str, names))})")
+    return "; ".join(examples)
 
 
 def _count_lost(index: pd.DataFrame, lost: pd.DataFrame, channels: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from paintassay.core.errors import InputError
 LETTERS_AND_NUMBER = re.compile(r"([A-Z]|A[A-F])0*([1-9]\d?)", re.IGNORECASE)
 ROW_AND_COLUMN = re.compile(r"r0*([1-9]\d?)c0*([1-9]\d?)", re.IGNORECASE)
 # 3, 03 and 3.0, with or without a word or its letter before it.
-SITE = re.compile(r"(?:sites?|s|fields?|fld|f)?[ _-]?(\d{1,9})(?:\.0*)?", re.IGNORECASE)
+SITE = re.compile(r"(?:(?:sites?|s|fields?|fld|f)[ _-]?)?(\d{1,9})(?:\.0*)?", re.IGNORECASE)
 # Rows and columns of the standard plates.
 PLATE_FORMATS = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 
