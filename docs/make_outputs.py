@@ -20,6 +20,7 @@ from paintassay.dataset.tables import (
     dataset_schema,
 )
 from paintassay.images.tables import (
+    COPIES,
     LOST_VIEWS,
     PLATE_INDEX,
     PLATED_WELLS,
@@ -83,6 +84,16 @@ Files that are not tables:
 - `statistics/problems.json`: what could not be done in the comparison, and why.
 - `dataset/summary.json`: counts of views, wells and compounds, from all to those with labels.
 - `compounds/summary.json` and `chembl/source.json`: counts, checksums and versions of the inputs.
+- Files that end in `.counts.json`: what each join and filter has matched, as a list of objects with
+  what, matched, total, example, nearest and warning. The page shows them all.
+  `compounds/build_compounds.counts.json`, `chembl/activities.counts.json`,
+  `labels/average_pchembl.counts.json`, `labels/vote_comments.counts.json`,
+  `labels/build_label_matrix.counts.json`, `images/read_wells.counts.json`,
+  `images/index/<plate>.counts.json`, `images/plates/<plate>.counts.json`,
+  `images/collect_views.counts.json`, `dataset/make_splits.counts.json`,
+  `dataset/build_dataset.counts.json`, `dataset/cells/<plate>.counts.json`,
+  `dataset/read_profiles.counts.json`,
+  `statistics/methods/<method>/score_predictions.counts.json`.
 - `provenance.json`: the record of the last run: configuration, inputs with their checksums,
   digests of the code, versions, ChEMBL's release, the machine.
 - `ro-crate-metadata.json`: the main files, what they are and what they were made from, as an
@@ -121,10 +132,12 @@ TABLES = {
     "images/plates/<plate>.views.parquet": views_schema(BRAY),
     "images/plates/<plate>.lost.csv": LOST_VIEWS,
     "images/plates/<plate>.quality.parquet": QUALITY,
+    "images/plates/<plate>.copies.csv": COPIES,
     "images/views.parquet": views_schema(BRAY),
     "images/lost_views.csv": LOST_VIEWS,
     "images/missing.csv": LOST_VIEWS,
     "images/quality.parquet": QUALITY,
+    "images/copies.csv": COPIES,
     "dataset/views.parquet": dataset_schema(views_schema(BRAY), 3),
     "dataset/splits.parquet": SPLITS,
     "dataset/parts.csv": PARTS,

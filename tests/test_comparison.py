@@ -134,7 +134,11 @@ def study(tmp_path_factory):
         run_script(
             "score_predictions",
             input={**inputs, **own},
-            output={"metrics": out / f"{method}.parquet", "excluded": out / f"{method}.csv"},
+            output={
+                "metrics": out / f"{method}.parquet",
+                "excluded": out / f"{method}.csv",
+                "counts": out / f"{method}.counts.json",
+            },
             params={"settings": {"tool": method == "tool", "splits": SPLITS}},
             wildcards={"method": method},
         )

@@ -290,7 +290,8 @@ def test_single_cells_of_a_plate_are_fetched_read_and_deleted(site, tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     cells = pd.read_parquet(tmp_path / "results/dataset/cells/P1.parquet")
     assert cells.astype("object").to_numpy().tolist() == [["P1", "A01", 1, 3, 20.5, 30.25]]
-    assert names(tmp_path / "results/dataset/cells") == ["P1.lost.csv", "P1.parquet"]
+    kept = ["P1.counts.json", "P1.lost.csv", "P1.parquet"]
+    assert names(tmp_path / "results/dataset/cells") == kept
 
 
 def test_plate_maps_are_fetched_as_one_job(site, stub_project, tmp_path):

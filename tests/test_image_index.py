@@ -15,6 +15,7 @@ from paintassay.images.index import index_plate, list_plates
 from paintassay.images.layouts import bray, planes, text_tables
 from paintassay.images.storage import UnreachableError
 from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
+from paintassay.images.wells import site_number
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
 WAVES = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, "Mito": 5}
@@ -154,7 +155,6 @@ def test_members_that_are_no_views(tmp_path):
         f"{folder}/deeper/cdp2w3_b01_s1_w5.tif": planes.OUTSIDE_FOLDER,
         f"{folder}/cdp2w3_q01_s1_w5.tif": planes.NAME_NOT_PARSED,
         f"{folder}/cdp2w3_b25_s1_w5.tif": planes.NAME_NOT_PARSED,
-        f"{folder}/cdp2w3_b01_s0_w5.tif": planes.NAME_NOT_PARSED,
         f"{folder}/cdp2w3_b01_s1_w5_thumb{GUID}.tif": planes.NAME_NOT_PARSED,
         f"{folder}/cdp2w3_b01_s1_w5{GUID[:-1]}.tif": planes.NAME_NOT_PARSED,
     }
@@ -394,17 +394,60 @@ def test_remote_places(tmp_path, layout):
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("t.csv", b"", "has no column 'plate'"),
-        ("t.csv", b"plate,well,site,channel\n", "has no column 'place'"),
-        ("t.csv", b"plate,well,site,channel,place\nP,A1\n", "cannot be read as a table"),
-        ("t.csv", b"plate,well,site,channel,place\nP,A1,1,DNA,\xff.tif\n", "cannot be read as"),
-        ("t.csv.gz", b"plate,well", "cannot be read as a table"),
-        ("t.parquet", b"plate,well", "cannot be read as a table"),
-        ("missing.csv", None, "does not exist"),
+        ("t.csv", b"", ": is empty"),
+        ("t.csv", b"plate,well,site,channel\n", ": has no column 'place'"),
+        ("t.csv", b"plate,well,site,channel,place\nP,A1\n", ", line 2: has 2 fields, but"),
+        ("t.csv", b"plate,well,site,channel,place\nP,A1,1,DNA,\x81.tif\n", ": cannot be read as"),
+        ("t.csv.gz", b"plate,well", ": cannot be read as a table"),
+        ("t.parquet", b"plate,well", ": cannot be read as a table"),
+        ("missing.csv", None, ": does not exist"),
     ],
 )
 def test_tables_that_cannot_be_read(tmp_path, name, content, problem):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=f"{name}: {problem}"):
+    with pytest.raises(InputError, match=f"{name}{problem}"):
         list_plates("table", tmp_path / name, ["DNA"])
+
+
+def write_table(tmp_path, *rows):
+    path = tmp_path / "images.csv"
+    lines_of_table = ["plate,well,site,channel,place,member", *rows]
+    path.write_text("\n".join(lines_of_table) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "planes_named"),
+    [
+        ("A1,1,DNA,1.tif,", "A1,1,ER,1.tif,", ["A01, site 1, DNA", "A01, site 1, ER"]),
+        ("A1,1,DNA,1.tif,", "A2,1,DNA,./x/../1.tif,", ["A01, site 1, DNA", "A02, site 1, DNA"]),
+        ("A1,1,DNA,1.zip,a.tif", "A1,2,DNA,1.zip,a.tif", ["site 1, DNA", "site 2, DNA"]),
+    ],
+)
+def test_a_place_used_twice_is_an_error_that_names_both(tmp_path, first, second, planes_named):
+    wells = {row.split(",")[0]: row.split(",")[1] for row in (first, second)}
+    channels = {row.split(",")[2] for row in (first, second)}
+    rows = [f"P,{first}", f"P,{second}"]
+    if len(channels) == 1 and len(wells) == 1:
+        rows.append("P,A3,1,DNA,1.zip,b.tif")
+    table = write_table(tmp_path, *rows)
+    with pytest.raises(InputError, match="is used twice") as error:
+        index("table", table, "P", sorted(channels))
+    for name in planes_named:
+        assert name in error.value.problem
+
+
+def test_members_of_an_archive_are_places_of_their_own(tmp_path):
+    table = write_table(tmp_path, "P,A1,1,DNA,1.zip,a.tif", "P,A2,1,DNA,1.zip,b.tif")
+    images, lost = index("table", table, "P", ["DNA"])
+    assert (len(images), len(lost)) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("1", 1), ("01", 1), ("3.0", 3), ("s1", 1), ("S02", 2), ("f03", 3), ("site 4", 4),
+     ("fld 1", 1), ("x", None), ("1.5", None), ("-1", None), ("", None), ("s", None)],
+)  # fmt: skip
+def test_numbers_of_sites(text, number):
+    assert site_number(text) == number

@@ -202,8 +202,8 @@ def test_comments_are_normalised(comment):
     [
         ("comment,label\nactive,yes\n", r"comments.csv, line 2: label 'yes' is neither"),
         ("comment,label\nfine,active\n FINE,inactive\n", r"line 3: comment 'fine' has the other"),
-        ("remark,label\nactive,active\n", "needs the columns comment and label"),
-        ("comment,label\nactive\n", "cannot be read"),
+        ("remark,label\nactive,active\n", "has no column 'comment'; its columns are remark, label"),
+        ("comment,label\nactive\n", "comments.csv, line 2: has 1 field, but the header has 2"),
     ],
 )
 def test_bad_comment_tables(tmp_path, text, message):

@@ -224,7 +224,7 @@ def test_not_a_number_and_no_table_are_named_in_parquet(tmp_path):
     with pytest.raises(InputError, match=r"tool.parquet: cannot be read"):
         read(path)
     (tmp_path / "tool.csv").write_text("a,b\n1\n")
-    with pytest.raises(InputError, match=r"tool.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"tool.csv, line 2: has 1 field, but the header has 2"):
         read(tmp_path / "tool.csv")
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from page_demo import CHANNELS, HOSTILE, shard, study
 from PIL import Image
 
+from paintassay.core.matching import Match
 from paintassay.drawing.style import METHOD_COLOURS, method_colours, method_names
 from paintassay.report.figures.example_data import first_views, pick_examples
 from paintassay.report.page import content as page
@@ -466,3 +467,22 @@ def test_default_pair_is_the_papers_or_the_best_two():
     assert pair("resnet", "fnn", "gapnet") == [2, 1]
     assert pair("resnet", "gapnet", "mine") == [0, 1]
     assert pair("fnn") == [0]
+
+
+def test_page_shows_what_was_joined_and_warns_of_few():
+    made = study()
+    few = "wells.csv: only 1 of 2 plates of the images among those of the wells; missing is 'P2'"
+    matches = [
+        Match("plates of the images among those of the wells", 1, 2, "P2", HOSTILE, few),
+        Match("compounds of the library among those of ChEMBL", 11_585, 30_616),
+    ]
+    facts = replace(made["facts"], matches=matches)
+    html = page.render_page(page.page_content(made["tables"], facts), FOLDER)
+    text = " ".join("".join(Page(html).text).split())
+    assert "1 of 2 plates of the images among those of the wells" in text
+    assert few in text and "11,585" in text and "30,616" in text
+    assert HOSTILE not in html
+    # Without a warning there is no notice, but all counts are still there.
+    facts = replace(made["facts"], matches=matches[1:])
+    html = page.render_page(page.page_content(made["tables"], facts), FOLDER)
+    assert "11,585" in html and "Much was lost" not in html

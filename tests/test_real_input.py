@@ -20,11 +20,7 @@ import tifffile
 import yaml
 from conftest import OWN_LIBRARY, ROOT, make_chembl, run_jobs
 
-from paintassay.compounds.library import read_library
-from paintassay.core.errors import InputError
 from paintassay.dataset.manifest import build_views
-from paintassay.images.index import list_plates
-from paintassay.images.plate_maps import read_wells
 from paintassay.images.views import Views, windows
 
 BRAY = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
@@ -513,16 +509,3 @@ def test_single_cells_of_three_channels(shared_data, tmp_path):
     x, y = (nuclei[f"Location_Center_{axis}"][kept].round().astype(int) for axis in "XY")
     first = whole[:, y.iloc[0] - 16 : y.iloc[0] + 16, x.iloc[0] - 16 : x.iloc[0] + 16]
     np.testing.assert_array_equal(crops[0], first)
-
-
-def test_a_table_with_semicolons_is_told_so(tmp_path):
-    """As spreadsheets write CSV where the decimal sign is a comma."""
-    path = tmp_path / "table.csv"
-    path.write_text("plate;well;site;channel;place;compound_id;smiles\n1;A01;1;DNA;x.tif;a;C\n")
-    for read in (
-        lambda: read_library(path, "compound_id", "smiles", None),
-        lambda: read_wells(path),
-        lambda: list_plates("table", path, ["DNA"]),
-    ):
-        with pytest.raises(InputError, match="Hint: .*separated by semicolons; save it with comm"):
-            read()

@@ -40,11 +40,18 @@ CONVERT_SETTINGS = {
     "check_tags": "off",
     "max_lost": 0.1,
 }
+INDEXED = {
+    "index": "P1.parquet",
+    "lost": "P1.index_lost.csv",
+    "counts": "P1.index_counts.json",
+}
 CONVERTED = {
     "shard": "P1.npy",
     "views": "P1.views.parquet",
     "lost": "P1.lost.csv",
     "quality": "P1.quality.parquet",
+    "copies": "P1.copies.csv",
+    "counts": "P1.counts.json",
 }
 
 
@@ -70,7 +77,7 @@ def plate(tmp_path):
     run_script(
         "index_plate",
         tmp_path,
-        output={"index": "P1.parquet", "lost": "P1.index_lost.csv"},
+        output=INDEXED,
         params={"settings": INDEX_SETTINGS},
         wildcards={"plate": "P1"},
         log="index.log",
@@ -83,7 +90,13 @@ def convert(folder, settings=None, **inputs):
     run_script(
         "convert_plate",
         folder,
-        input={"index": "P1.parquet", "wells": [], "labels": []} | inputs,
+        input={
+            "index": "P1.parquet",
+            "index_lost": "P1.index_lost.csv",
+            "wells": [],
+            "labels": [],
+            **inputs,
+        },
         output=CONVERTED,
         params={"settings": CONVERT_SETTINGS | (settings or {})},
         wildcards={"plate": "P1"},
@@ -146,7 +159,10 @@ def collect(folder):
         input={
             "index": ["P1.parquet"],
             "index_lost": ["P1.index_lost.csv"],
-            **{name: [CONVERTED[name]] for name in ("views", "lost", "quality")},
+            "index_counts": ["P1.index_counts.json"],
+            **{
+                name: [CONVERTED[name]] for name in ("views", "lost", "quality", "copies", "counts")
+            },
             "shards": [CONVERTED["shard"]],
         },
         output={
@@ -154,8 +170,10 @@ def collect(folder):
             "lost": "lost_views.csv",
             "missing": "missing.csv",
             "quality": "quality.parquet",
+            "copies": "copies.csv",
+            "counts": "counts.json",
         },
-        params={"settings": {"channels": CHANNELS, "limits": LIMITS}},
+        params={"settings": {"channels": CHANNELS, "limits": LIMITS, "root": "plates"}},
         log="collect.log",
     )
 
@@ -215,7 +233,7 @@ def test_pictures_of_a_plate_without_views_say_so(plate):
     run_script(
         "index_plate",
         plate,
-        output={"index": "P1.parquet", "lost": "P1.index_lost.csv"},
+        output=INDEXED,
         params={"settings": INDEX_SETTINGS},
         wildcards={"plate": "P1"},
         log="index.log",

@@ -23,6 +23,7 @@ if CHEMBL["source"] == "sqlite":
             matches="<results>/chembl/matches.parquet",
             activities="<results>/chembl/activities.parquet",
             source="<results>/chembl/source.json",
+            counts="<results>/chembl/activities.counts.json",
         log:
             "<logs>/extract_activities.log",
         benchmark:
@@ -82,6 +83,7 @@ if CHEMBL["source"] == "webservice":
     rule join_activities:
         """Concatenate the chunks from the web service."""
         input:
+            compounds=rules.build_compounds.output.compounds,
             matches=expand(
                 rules.fetch_activities.output.matches,
                 chunk=range(CHEMBL["webservice"]["chunks"]),
@@ -94,6 +96,7 @@ if CHEMBL["source"] == "webservice":
             matches="<results>/chembl/matches.parquet",
             activities="<results>/chembl/activities.parquet",
             source="<results>/chembl/source.json",
+            counts="<results>/chembl/activities.counts.json",
         log:
             "<logs>/join_activities.log",
         benchmark:

@@ -14,10 +14,13 @@ rule build_compounds:
         problems="<results>/compounds/problems.csv",
         duplicates="<results>/compounds/duplicates.csv",
         summary="<results>/compounds/summary.json",
+        counts="<results>/compounds/build_compounds.counts.json",
     log:
         "<logs>/build_compounds.log",
     benchmark:
         "<benchmarks>/build_compounds.tsv"
+    # The wells need it, which are compared with the plates ahead of their images.
+    priority: 1
     # It fails over what stands in the library, which another attempt would not change.
     retries: 0
     conda:

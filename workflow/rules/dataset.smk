@@ -12,6 +12,7 @@ rule make_splits:
         labels=rules.build_label_matrix.output.compounds,
     output:
         splits="<results>/dataset/splits.parquet",
+        counts="<results>/dataset/make_splits.counts.json",
     log:
         "<logs>/make_splits.log",
     benchmark:
@@ -43,6 +44,7 @@ rule build_dataset:
         without_images="<results>/dataset/compounds_without_images.csv",
         without_labels="<results>/dataset/images_without_labels.csv",
         summary="<results>/dataset/summary.json",
+        counts="<results>/dataset/build_dataset.counts.json",
     log:
         "<logs>/build_dataset.log",
     benchmark:
@@ -82,6 +84,7 @@ if CELL_TABLES is not None:
         output:
             cells="<results>/dataset/cells/{plate}.parquet",
             lost="<results>/dataset/cells/{plate}.lost.csv",
+            counts="<results>/dataset/cells/{plate}.counts.json",
         log:
             "<logs>/read_cells/{plate}.log",
         benchmark:
@@ -116,11 +119,14 @@ if PROFILE_TABLES is not None:
         """Read the CellProfiler features of all wells as one matrix."""
         input:
             tables=of_all_plates(PROFILE_TABLES),
+            # To compare their names; what the wells hold changes nothing in the features.
+            wells=ancient(rules.read_wells.output.wells),
         output:
             features="<results>/dataset/features.npy",
             wells="<results>/dataset/feature_wells.parquet",
             names="<results>/dataset/feature_names.txt",
             problems="<results>/dataset/feature_problems.csv",
+            counts="<results>/dataset/read_profiles.counts.json",
         log:
             "<logs>/read_profiles.log",
         benchmark:

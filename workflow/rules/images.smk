@@ -50,13 +50,18 @@ rule read_wells:
         platemap_folder=PLATES["platemap_folder"] if PLATES["wells"] is None else [],
         wells=local_or_nothing(PLATES["wells"]),
         library=rules.build_compounds.output.library,
+        # To compare their names early; what the plates are changes nothing in the wells.
+        plates=[] if PUBLISHED else ancient(rules.list_plates.output.plates),
     output:
         wells="<results>/images/wells.parquet",
         unmatched="<results>/images/unmatched_compound_ids.csv",
+        counts="<results>/images/read_wells.counts.json",
     log:
         "<logs>/read_wells.log",
     benchmark:
         "<benchmarks>/read_wells.tsv"
+    # Ahead of the images: it finds names that do not match.
+    priority: 1
     retries: 0
     conda:
         "../../envs/images.yaml"
@@ -67,7 +72,8 @@ rule read_wells:
         settings={
             "controls": PLATES["controls"],
         },
-        code=code("read_wells"),
+        own=not_compared(plates=RESOURCES / "published_plates.csv"),
+        code=code("read_wells", RESOURCES / "published_plates.csv"),
     script:
         "../scripts/read_wells.py"
 
@@ -79,6 +85,7 @@ rule index_plate:
     output:
         index="<results>/images/index/{plate}.parquet",
         lost="<results>/images/index/{plate}.lost.csv",
+        counts="<results>/images/index/{plate}.counts.json",
     log:
         "<logs>/index_plate/{plate}.log",
     benchmark:
@@ -104,6 +111,7 @@ rule convert_plate:
     """Convert the 16-bit images of a plate to a checksummed 8-bit shard, and measure their quality."""
     input:
         index=rules.index_plate.output.index,
+        index_lost=rules.index_plate.output.lost,
         wells=rules.read_wells.output.wells if IMAGES["wanted"] == "labelled" else [],
         labels=rules.build_label_matrix.output.compounds if IMAGES["wanted"] == "labelled" else [],
     output:
@@ -111,6 +119,8 @@ rule convert_plate:
         views="<results>/images/plates/{plate}.views.parquet",
         lost="<results>/images/plates/{plate}.lost.csv",
         quality="<results>/images/plates/{plate}.quality.parquet",
+        copies="<results>/images/plates/{plate}.copies.csv",
+        counts="<results>/images/plates/{plate}.counts.json",
     log:
         "<logs>/convert_plate/{plate}.log",
     benchmark:
@@ -150,12 +160,17 @@ rule collect_views:
         views=of_all_plates(rules.convert_plate.output.views),
         lost=of_all_plates(rules.convert_plate.output.lost),
         quality=of_all_plates(rules.convert_plate.output.quality),
+        copies=of_all_plates(rules.convert_plate.output.copies),
+        index_counts=of_all_plates(rules.index_plate.output.counts),
+        counts=of_all_plates(rules.convert_plate.output.counts),
         shards=of_all_plates(rules.convert_plate.output.shard),
     output:
         views="<results>/images/views.parquet",
         lost="<results>/images/lost_views.csv",
         missing="<results>/images/missing.csv",
         quality="<results>/images/quality.parquet",
+        copies="<results>/images/copies.csv",
+        counts="<results>/images/collect_views.counts.json",
     log:
         "<logs>/collect_views.log",
     benchmark:
@@ -170,6 +185,7 @@ rule collect_views:
         settings={
             "channels": IMAGES["channels"],
             "limits": config["quality"]["limits"],
+            "root": IMAGES["root"],
         },
         code=code("collect_views"),
     script:

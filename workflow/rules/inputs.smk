@@ -43,7 +43,10 @@ def of_all_plates(pattern):
         if PUBLISHED:
             return expand(pattern, plate=PUBLISHED_PLATES)
         force_unfinished()
-        plates = read_plates(checkpoints.list_plates.get().output.plates)
+        try:
+            plates = read_plates(checkpoints.list_plates.get().output.plates)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
         return expand(pattern, plate=plates)
 
     return files

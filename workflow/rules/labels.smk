@@ -15,6 +15,7 @@ rule average_pchembl:
     output:
         means="<results>/labels/pchembl_means.parquet",
         funnel="<results>/labels/pchembl_funnel.json",
+        counts="<results>/labels/average_pchembl.counts.json",
     log:
         "<logs>/average_pchembl.log",
     benchmark:
@@ -70,6 +71,7 @@ rule vote_comments:
         ties="<results>/labels/comment_ties.csv",
         unknown="<results>/labels/unknown_comments.csv",
         funnel="<results>/labels/comment_funnel.json",
+        counts="<results>/labels/vote_comments.counts.json",
     log:
         "<logs>/vote_comments.log",
     benchmark:
@@ -105,6 +107,7 @@ rule build_label_matrix:
         dropped_assays="<results>/labels/dropped_assays.csv",
         dropped_compounds="<results>/labels/dropped_compounds.csv",
         conflicts="<results>/labels/conflicts.csv",
+        counts="<results>/labels/build_label_matrix.counts.json",
     log:
         "<logs>/build_label_matrix.log",
     benchmark:

@@ -148,6 +148,20 @@ rule build_report:
         roc_curves=rules.compare_methods.output.roc_curves,
         excluded=rules.compare_methods.output.excluded,
         problems=rules.compare_methods.output.problems,
+        counts=[
+            rules.build_compounds.output.counts,
+            "<results>/chembl/activities.counts.json",
+            rules.average_pchembl.output.counts,
+            rules.vote_comments.output.counts,
+            rules.build_label_matrix.output.counts,
+            rules.read_wells.output.counts,
+            rules.collect_views.output.counts,
+            rules.make_splits.output.counts,
+            rules.build_dataset.output.counts,
+            *([rules.read_profiles.output.counts] if PROFILE_TABLES else []),
+            *expand(rules.score_predictions.output.counts, method=METHODS),
+        ],
+        cell_counts=of_all_plates(rules.read_cells.output.counts) if CELL_TABLES else [],
     output:
         page="<results>/report/index.html",
     log:

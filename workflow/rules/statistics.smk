@@ -34,6 +34,7 @@ rule score_predictions:
     output:
         metrics="<results>/statistics/methods/{method}/metrics.parquet",
         excluded="<results>/statistics/methods/{method}/excluded.csv",
+        counts="<results>/statistics/methods/{method}/score_predictions.counts.json",
     log:
         "<logs>/score_predictions/{method}.log",
     benchmark:

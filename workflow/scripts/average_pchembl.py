@@ -4,7 +4,8 @@ from paintassay.chembl.tables import ACTIVITIES, MATCHES
 from paintassay.core import tables
 from paintassay.core.files import write_json
 from paintassay.core.jobs import job
-from paintassay.labels.activities import average_pchembl, library_activities
+from paintassay.core.matching import write_counts
+from paintassay.labels.activities import average_pchembl, count_funnel, library_activities
 from paintassay.labels.tables import PCHEMBL_MEANS
 
 COLUMNS = [
@@ -27,5 +28,10 @@ with job(snakemake.log[0]):
         activities, settings["standard_types"], settings["pchembl_range"]
     )
 
+    counts = count_funnel(
+        funnel, "labels.standard_types and labels.pchembl_range say which values give labels"
+    )
+
     tables.write_parquet(means, output.means, PCHEMBL_MEANS)
     write_json(funnel, output.funnel)
+    write_counts(counts, output.counts)

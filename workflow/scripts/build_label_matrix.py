@@ -6,6 +6,16 @@ from paintassay.chembl.tables import ACTIVITIES, MATCHES
 from paintassay.compounds.tables import COMPOUNDS
 from paintassay.core import tables
 from paintassay.core.jobs import job
+from paintassay.core.matching import (
+    ALL,
+    ANY,
+    STALE,
+    Side,
+    check_kept,
+    check_match,
+    write_counts,
+)
+from paintassay.labels.matching import count_parts
 from paintassay.labels.matrix import (
     build_matrix,
     concatenate_labels,
@@ -58,10 +68,39 @@ with job(snakemake.log[0]):
     log.info("%d tasks kept, %d dropped", len(tasks) - len(dropped), len(dropped))
     require_labels(kept, dropped)
     assays = tables.read_parquet(files.activities, ACTIVITIES, ASSAY_COLUMNS)
+    counts = [
+        *count_parts(
+            {files.pchembl_labels: part_one, files.comment_labels: part_two},
+            compounds["inchikey"],
+            assays["assay_chembl_id"],
+        ),
+        check_match(
+            files.matches,
+            Side("compounds that ChEMBL knows", matches["inchikey"]),
+            Side("compounds of the library", compounds["inchikey"]),
+            STALE,
+            warn_below=ALL,
+        ),
+        check_match(
+            files.matches,
+            Side("molecules with an activity", molecules["molecule_chembl_id"]),
+            Side("matched molecules", matches["molecule_chembl_id"]),
+            STALE,
+            warn_below=ALL,
+        ),
+        check_kept(
+            "label matrix",
+            "tasks with enough actives and inactives",
+            len(tasks) - len(dropped),
+            len(tasks),
+            "lower labels.min_actives and labels.min_inactives, or bring more compounds",
+            warn_below=ANY,
+        ),
+    ]
     assays = describe_assays(assays, tasks["assay_chembl_id"])
     matrix, rows, table, kept = build_matrix(kept, tasks, assays)
 
-    with_activity = matches["molecule_chembl_id"].isin(molecules["molecule_chembl_id"].to_pandas())
+    with_activity = matches["molecule_chembl_id"].isin(molecules["molecule_chembl_id"])
     lost = explain_missing_compounds(
         compounds,
         matched=set(matches["inchikey"]),
@@ -79,3 +118,4 @@ with job(snakemake.log[0]):
     tables.write_csv(dropped, output.dropped_assays, DROPPED_ASSAYS)
     tables.write_csv(lost, output.dropped_compounds, DROPPED_COMPOUNDS)
     tables.write_csv(conflicts, output.conflicts, CONFLICTS)
+    write_counts(counts, output.counts)

@@ -5,6 +5,7 @@ from pathlib import Path
 from paintassay.core import tables
 from paintassay.core.files import read_json, sha256, write_text
 from paintassay.core.jobs import job
+from paintassay.core.matching import read_counts
 from paintassay.core.versions import software_versions
 from paintassay.dataset.tables import PARTS
 from paintassay.images.tables import LOST_VIEWS, QUALITY
@@ -46,6 +47,7 @@ with job(snakemake.log[0]):
     facts = PageFacts(
         labels=read_json(files.label_summary),
         dataset=read_json(files.dataset_summary),
+        matches=read_counts([*files.counts, *files.get("cell_counts", [])]),
         problems=[Problem(**problem) for problem in read_json(files.problems)],
         trainings=[
             read_history(*training)

@@ -1,12 +1,22 @@
 """Collect the views of all plates, flag their quality, and list what is missing."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from paintassay.core import tables
 from paintassay.core.jobs import job
+from paintassay.core.matching import read_counts, write_counts
+from paintassay.images.index import check_places
+from paintassay.images.matching import (
+    count_indexed,
+    count_plates_with_views,
+    count_quality,
+    require_views,
+)
 from paintassay.images.quality import flag, missing
 from paintassay.images.shards import check_frames
-from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
+from paintassay.images.tables import COPIES, LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
 
 
 def together(paths, read):
@@ -23,11 +33,21 @@ with job(snakemake.log[0]):
     schema = views_schema(channels)
     views = together(files.views, lambda path: tables.read_parquet(path, schema).to_pandas())
     index = together(files.index, lambda path: tables.read_parquet(path, PLATE_INDEX).to_pandas())
+    check_places(index)
     check_frames(files.shards, index)
     quality = together(files.quality, lambda path: tables.read_parquet(path, QUALITY).to_pandas())
     lost = together(
         [*files.index_lost, *files.lost], lambda path: tables.read_csv(path, LOST_VIEWS)
     )
+    counts = [
+        *read_counts([*files.index_counts, *files.counts]),
+        require_views(snakemake.params.settings["root"], index, views, lost),
+        count_plates_with_views(
+            snakemake.params.settings["root"], [Path(path).stem for path in files.shards], views
+        ),
+        count_indexed(files.index[0], views, index),
+        count_quality(files.quality[0], views, quality),
+    ]
     by_view = ["plate", "well", "site"]
     absent = missing(index, views, channels)
     # What is lost has its reason in that table; here is what nobody has seen.
@@ -40,3 +60,6 @@ with job(snakemake.log[0]):
     )
     tables.write_csv(lost.sort_values([*by_view, "channel"]), output.lost, LOST_VIEWS)
     tables.write_csv(absent, output.missing, LOST_VIEWS)
+    copies = together(files.copies, lambda path: tables.read_csv(path, COPIES))
+    tables.write_csv(copies, output.copies, COPIES)
+    write_counts(counts, output.counts)

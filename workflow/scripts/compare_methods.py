@@ -13,6 +13,7 @@ from paintassay.dataset.tables import SPLITS
 from paintassay.labels.reading import read_labels
 from paintassay.statistics import methods
 from paintassay.statistics.compare import compare
+from paintassay.statistics.matching import count_measured, count_predictions
 from paintassay.statistics.tables import EXCLUDED, FILES, METRICS
 from paintassay.statistics.tools import find_other_parts, read_tool
 
@@ -27,14 +28,17 @@ with job(snakemake.log[0]):
     models = product(settings["models"], settings["splits"])
     for (model, split), path in zip(models, files.compounds, strict=True):
         predictions = methods.read_model("compounds", path, split, labels.tasks)
+        count_predictions(path, "compounds", predictions, labels, splits)
         test_parts.setdefault(model, {}).update(methods.parts_by_run(predictions, labels))
     for tool, path in zip(settings["tools"], files.predictions, strict=True):
         predictions = read_tool(path, labels.tasks, splits, compounds)["compounds"]
+        count_predictions(path, "compounds", predictions, labels, splits)
         test_parts[tool] = methods.parts_by_run(predictions, labels)
         other_parts += find_other_parts(tool, predictions.keys, splits)
     metrics = pd.concat(tables.read_parquet(path, METRICS).to_pandas() for path in files.metrics)
     excluded = pd.concat(tables.read_csv(path, EXCLUDED) for path in files.excluded)
 
+    count_measured(metrics, test_parts, labels)
     compared, problems = compare(
         metrics,
         test_parts,

@@ -1,23 +1,37 @@
 """Convert the images of one plate to its shard, and measure their quality."""
 
 import numpy as np
-import pandas as pd
 
 from paintassay.core import tables
 from paintassay.core.errors import InputError
 from paintassay.core.jobs import job
+from paintassay.core.matching import write_counts
 from paintassay.images.convert import convert_plate
-from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX, PLATED_WELLS, QUALITY, views_schema
+from paintassay.images.copies import find_copies
+from paintassay.images.index import check_losses
+from paintassay.images.matching import choose_wanted, count_copies
+from paintassay.images.tables import (
+    COPIES,
+    LOST_VIEWS,
+    PLATE_INDEX,
+    PLATED_WELLS,
+    QUALITY,
+    views_schema,
+)
+from paintassay.labels.tables import MATRIX_COMPOUNDS
 
 with job(snakemake.log[0]):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     plate = snakemake.wildcards.plate
     index = tables.read_parquet(files.index, PLATE_INDEX).to_pandas()
+    index_lost = tables.read_csv(files.index_lost, LOST_VIEWS)
+    lost_before = check_losses(index, index_lost, settings["channels"], settings["max_lost"])
+    counts = []
     if files.labels:
         wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
-        labelled = pd.read_csv(files.labels)["INCHIKEY"]
-        wanted = wells["inchikey"].isin(labelled) | (wells["role"] != "treatment")
-        index = index.merge(wells.loc[wanted, ["plate", "well"]], on=["plate", "well"])
+        labelled = tables.read_csv(files.labels, MATRIX_COMPOUNDS)["INCHIKEY"]
+        index, count = choose_wanted(files.wells, plate, index, wells, labelled)
+        counts.append(count)
     illumination = {}
     for channel in settings["channels"] if settings["illumination"] else []:
         path = settings["illumination"].format(plate=plate, channel=channel)
@@ -36,8 +50,13 @@ with job(snakemake.log[0]):
         check_tags=settings["check_tags"],
         illumination=illumination,
         max_lost=settings["max_lost"],
+        lost_before=lost_before,
     )
+    copies = find_copies(quality, views, settings["channels"], output.shard)
+    counts.append(count_copies(plate, quality, copies))
 
     tables.write_parquet(views, output.views, views_schema(settings["channels"]))
     tables.write_csv(lost, output.lost, LOST_VIEWS)
     tables.write_parquet(quality, output.quality, QUALITY)
+    tables.write_csv(copies, output.copies, COPIES)
+    write_counts(counts, output.counts)

@@ -8,7 +8,9 @@ import pandas as pd
 from paintassay.chembl.downloads import fetched
 from paintassay.core import tables
 from paintassay.core.jobs import job
+from paintassay.core.matching import write_counts
 from paintassay.dataset.cells import read_cells
+from paintassay.dataset.matching import count_cells
 from paintassay.dataset.tables import CELLS, LOST_CELLS
 from paintassay.images.shards import read_shape
 
@@ -23,6 +25,8 @@ with job(snakemake.log[0]):
         source = fetched(url, Path(output.cells).parent / url.rsplit("/", 1)[1])
     with source as path:
         cells, lost = read_cells(path, views, (height, width), plate=plate)
+    counts = count_cells(url or files.tables, plate, cells, lost, views)
 
     tables.write_parquet(cells, output.cells, CELLS)
     tables.write_csv(lost, output.lost, LOST_CELLS)
+    write_counts(counts, output.counts)

@@ -4,7 +4,13 @@ from paintassay.chembl.tables import ACTIVITIES, MATCHES
 from paintassay.core import tables
 from paintassay.core.files import write_json
 from paintassay.core.jobs import job
-from paintassay.labels.activities import library_activities, read_comment_table, vote_comments
+from paintassay.core.matching import write_counts
+from paintassay.labels.activities import (
+    count_funnel,
+    library_activities,
+    read_comment_table,
+    vote_comments,
+)
 from paintassay.labels.tables import COMMENT_LABELS, COMMENT_TIES, UNKNOWN_COMMENTS
 
 COLUMNS = [
@@ -26,8 +32,10 @@ with job(snakemake.log[0]):
         snakemake.params.settings["exclude_potential_duplicates"],
     )
     labels, ties, unknown, funnel = vote_comments(activities, meaning)
+    counts = count_funnel(funnel, "labels.comment_table says which comments give labels")
 
     tables.write_parquet(labels, output.labels, COMMENT_LABELS)
     tables.write_csv(ties, output.ties, COMMENT_TIES)
     tables.write_csv(unknown, output.unknown, UNKNOWN_COMMENTS)
     write_json(funnel, output.funnel)
+    write_counts(counts, output.counts)

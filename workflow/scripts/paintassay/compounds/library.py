@@ -1,6 +1,5 @@
 """Turn a compound library into InChIKeys, one row per compound, and record every problem."""
 
-import difflib
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,11 +13,11 @@ from chembl_structure_pipeline.standardizer import get_parent_mol
 from rdkit import Chem, rdBase
 
 from paintassay.compounds.tables import PROBLEMS
-from paintassay.core.errors import InputError, separator_hint
 from paintassay.core.files import PathLike
 from paintassay.core.jobs import end_with_parent
 from paintassay.core.sizes import WorkSize
 from paintassay.core.tables import joined
+from paintassay.core.user_tables import read_texts
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ def read_library(
     Parameters
     ----------
     path : str or Path
-        CSV (also gzipped) or Parquet.
+        A table as `core.user_tables` reads it.
     id_column : str
     smiles_column, inchikey_column : str or None
         At least one is not None.
@@ -70,31 +69,12 @@ def read_library(
         The file cannot be read, lacks a column, or has no rows.
     """
     columns = {"compound_id": id_column, "smiles": smiles_column, "inchikey": inchikey_column}
-    try:
-        if str(path).endswith(".parquet"):
-            table = pd.read_parquet(path)
-        else:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
-        # The message of pandas names the line of a CSV file.
-        raise InputError(path, f"cannot be read: {error}") from error
-    names = list(map(str, table.columns))
-    for key, column in columns.items():
-        if column is not None and column not in table:
-            similar_names = difflib.get_close_matches(column, names, n=1)
-            advice = f"did you mean {similar_names[0]!r}?" if similar_names else ""
-            raise InputError(
-                path,
-                f"has no column {column!r}; its columns are {', '.join(names)}",
-                separator_hint(names)
-                or f"{advice} Set compounds.{key.removeprefix('compound_')}_column.".strip(),
-            )
-    if table.empty:
-        raise InputError(path, "has a header but no rows", "give a library of compounds")
+    present = {name: column for name, column in columns.items() if column is not None}
+    hint = "Keys compounds.id_column, smiles_column and inchikey_column name the columns."
+    table = read_texts(path, list(present.values()), hint=hint)
     library = pd.DataFrame({"row": range(1, len(table) + 1)})
     for name, column in columns.items():
         values = table[column] if column else pd.Series(None, index=table.index, dtype="str")
-        values = values.astype("str").str.strip().reset_index(drop=True)
         library[name] = values.mask(values == "")
     return library
 

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Sequence
 
 PathLike = str | os.PathLike[str]
 
@@ -40,25 +39,6 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str | None]]:
         # So that the error comes back from a worker process with all its parts.
         return type(self), (self.where, self.problem, self.hint)
-
-
-def separator_hint(columns: Sequence[str]) -> str | None:
-    """What to do about a header that has one column only because its separator is another.
-
-    Parameters
-    ----------
-    columns : list of str
-        The columns as they were read, with commas as separators.
-
-    Returns
-    -------
-    str or None
-        None if the header looks right.
-    """
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(columns) == 1 and separator in columns[0]:
-            return f"its columns are separated by {name}; save it with commas"
-    return None
 
 
 def refusal(error: Exception | None, path: PathLike) -> InputError | None:

@@ -8,19 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import VIEW
 from paintassay.core.sizes import WorkSize
+from paintassay.core.user_tables import opened_table
 from paintassay.dataset.tables import CELLS, LOST_CELLS
-from paintassay.images.wells import well_name
+from paintassay.images.wells import site_number, well_name
 
 ROWS_PER_BATCH: WorkSize = 500_000
-BYTES_PER_BATCH: WorkSize = 64 * 2**20
 
 # The names under which CellProfiler, cytominer-database, CytoTable and pycytominer write a column.
 IMAGE_COLUMNS = {
@@ -188,7 +185,7 @@ def _read_source(
             for name in numbers:
                 batch[name] = pd.to_numeric(batch[name], errors="coerce").astype("float64")
             yield batch[[*VIEW, *numbers]]
-    except (sqlite3.Error, pa.ArrowInvalid, OSError) as error:
+    except (sqlite3.Error, OSError) as error:
         raise InputError(source, f"cannot be read: {error}") from error
 
 
@@ -231,26 +228,14 @@ def _read_files(
 
 
 def _read_table(path: Path) -> Iterator[pd.DataFrame]:
-    """The columns that matter of a CSV or Parquet file in batches, at least one."""
-    if path.suffix == ".parquet":
-        file = pq.ParquetFile(path)
-        names = [name for name in file.schema_arrow.names if _matters(name)]
-        batches = file.iter_batches(ROWS_PER_BATCH, columns=names)
-        schema = file.schema_arrow
-    else:
-        with pa.csv.open_csv(path) as head:
-            schema = head.schema
-        names = [name for name in schema.names if _matters(name)]
-        # As texts, so that one bad cell spoils no column and long integers stay exact.
-        options = pa.csv.ConvertOptions(
-            include_columns=names, column_types=dict.fromkeys(names, pa.string())
-        )
-        blocks = pa.csv.ReadOptions(block_size=BYTES_PER_BATCH)
-        batches = pa.csv.open_csv(path, read_options=blocks, convert_options=options)
-    yield pa.schema([schema.field(name) for name in names]).empty_table().to_pandas()
-    for batch in batches:
-        # Objects where integers are missing: floats would round the others.
-        yield batch.to_pandas(integer_object_nulls=True)
+    """The columns that matter of a table in batches, those of a CSV as texts.
+
+    As texts, one bad cell spoils no column and long integers stay exact.
+    """
+    with opened_table(path) as table:
+        for batch in table.batches([name for name in table.names if _matters(name)]):
+            # Objects where integers are missing: floats would round the others.
+            yield batch.to_pandas(integer_object_nulls=True)
 
 
 def _matters(name: str) -> bool:
@@ -330,8 +315,9 @@ def _identify_views(
             )
     spelled = _as_texts(views["well"])
     wells = spelled.map({name: well_name(name) for name in spelled.dropna().unique()})
-    sites = pd.to_numeric(views["site"], errors="coerce")
-    sites = sites.where(sites == sites.round()).astype("Int64")
+    numbered = _as_texts(views["site"])
+    sites = numbered.map({name: site_number(name) for name in numbered.dropna().unique()})
+    sites = sites.astype("Int64")
     return pd.DataFrame(
         {"plate": _as_texts(views["plate"]), "well": wells.astype("str"), "site": sites}
     )

@@ -1,23 +1,24 @@
 """Well profiles: morphological features that another program has measured, ready for a model."""
 
+import io
 import logging
 import os
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import WELL
 from paintassay.core.sizes import WorkSize
+from paintassay.core.user_tables import opened_table
 from paintassay.dataset.tables import PROFILE_PROBLEMS
 from paintassay.images.wells import well_name
 
@@ -82,9 +83,9 @@ def read_profiles(
     Parameters
     ----------
     paths : str, Path or sequence of them
-        CSV (also gzipped) or Parquet, such as one mean_well_profiles.csv of GigaDB a plate; or
-        GigaDB's profiles.tar.gz, of which each mean_well_profiles.csv is read in place. Features
-        that are not in each file are dropped.
+        Tables as `core.user_tables` reads them, such as one mean_well_profiles.csv of GigaDB a
+        plate; or GigaDB's profiles.tar.gz, of which each mean_well_profiles.csv is read in place.
+        Features that are not in each file are dropped.
     plate_column, well_column : str
     metadata_columns : collection of str
         Further columns that are not features, where their names do not say so.
@@ -185,8 +186,8 @@ def _is_number(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind)
 
 
-def _open_profiles(paths: Sequence[Path]) -> Iterator[tuple[PathLike, Path | pa.Buffer]]:
-    """Each table of the paths: what to call it in messages, and what Arrow can read."""
+def _open_profiles(paths: Sequence[Path]) -> Iterator[tuple[PathLike, Path | BinaryIO]]:
+    """Each table of the paths: what to call it in messages, and what can be read."""
     for path in paths:
         if not path.name.endswith(".tar.gz"):
             yield path, path
@@ -200,7 +201,7 @@ def _open_profiles(paths: Sequence[Path]) -> Iterator[tuple[PathLike, Path | pa.
                     # A folder has no content.
                     if file is not None:
                         tables += 1
-                        yield f"{path}, member {member.name}", pa.py_buffer(file.read())
+                        yield f"{path}, member {member.name}", io.BytesIO(file.read())
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise InputError(path, f"cannot be read: {error}", "fetch the archive again") from error
         if not tables:
@@ -209,32 +210,18 @@ def _open_profiles(paths: Sequence[Path]) -> Iterator[tuple[PathLike, Path | pa.
 
 def _read_profile(
     path: PathLike,
-    source: Path | pa.Buffer,
+    source: Path | BinaryIO,
     plate_column: str,
     well_column: str,
     metadata_columns: Collection[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Metadata of the wells, with plate and well, and their features as float32."""
     metadata_columns = {plate_column, well_column, *metadata_columns}
-    try:
-        if str(path).endswith(".parquet"):
-            table = pq.read_table(source)
-        else:
-            with pa.csv.open_csv(_as_input(source)) as head:
-                texts, _ = split_columns(head.schema, metadata_columns)
-            # Identifiers such as 007 are no numbers.
-            types = dict.fromkeys(texts, pa.string())
-            options = pa.csv.ConvertOptions(column_types=types)
-            table = pa.csv.read_csv(_as_input(source), convert_options=options)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(path, f"cannot be read: {error}") from error
-    for column in (plate_column, well_column):
-        if column not in table.column_names:
-            raise InputError(
-                path,
-                f"has no column {column}",
-                "name the columns that hold the plate and the well",
-            )
+    hint = "name the columns that hold the plate and the well"
+    with opened_table(source, [plate_column, well_column], hint, path) as opened:
+        # Identifiers such as 007 are no numbers.
+        schema = pa.schema([(name, pa.float32()) for name in opened.names])
+        table = opened.read(split_columns(schema, metadata_columns)[0])
     texts, names = split_columns(table.schema, metadata_columns)
     metadata = pd.DataFrame({name: _as_texts(table[name]) for name in texts})
     plates, wells = metadata[plate_column], metadata[well_column]
@@ -245,10 +232,6 @@ def _read_profile(
     metadata.insert(0, "plate", plates)
     metadata.insert(1, "well", wells.map(names_of_wells).astype("str"))
     return metadata, pd.DataFrame({name: _as_float32(table[name]) for name in names})
-
-
-def _as_input(source: Path | pa.Buffer) -> Path | pa.BufferReader:
-    return pa.BufferReader(source) if isinstance(source, pa.Buffer) else source
 
 
 def _as_texts(column: pa.ChunkedArray) -> pd.Series:

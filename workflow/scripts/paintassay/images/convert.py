@@ -76,6 +76,7 @@ def convert_plate(
     illumination: Mapping[str, np.ndarray] | None = None,
     max_lost: float = 0.1,
     frame: tuple[int, int] | None = None,
+    lost_before: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Convert the images of one plate to a shard.
 
@@ -104,9 +105,11 @@ def convert_plate(
     illumination : dict of str to ndarray of float32 (H, W), optional
         By channel: what to divide the raw pixels by.
     max_lost : float
-        Share of the views that may be bad.
+        Share of the views that may be lost.
     frame : tuple of int, optional
         (height, width) that images must have. By default what most of the plate's have.
+    lost_before : int
+        Views of the plate that its index has lost; they count as well.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def convert_plate(
     Raises
     ------
     InputError
-        More views than `max_lost` are bad, or all; the disk is full. No shard is left.
+        More views than `max_lost` are lost, or all; the disk is full. No shard is left.
     UnreachableError
         A place cannot be asked; see `images.storage`.
     """
@@ -152,7 +155,7 @@ def convert_plate(
                     digest = write(len(stored), result.pixels)
                     # The pixels are in the file: nothing here may hold them.
                     stored.append((result._replace(pixels=np.empty(0, np.uint8)), digest))
-            _check_losses(lost, stored, max_lost)
+            _check_losses(lost, stored, max_lost, lost_before)
             write.truncate(len(stored))
     _report_disagreements(stored)
     return _views_table(stored, channels, shard_path), _lost_table(lost), _quality_table(stored)
@@ -279,13 +282,19 @@ def _find_contradictions(tags: Tags, view: View) -> list[str]:
     return [f"{name} {tags[name]}" for name in tags if tags[name] != expected[name]]
 
 
-def _check_losses(lost: Sequence[LostView], stored: Sequence[StoredView], max_lost: float) -> None:
+def _check_losses(
+    lost: Sequence[LostView], stored: Sequence[StoredView], max_lost: float, lost_before: int
+) -> None:
     """Raise InputError if too many views are lost, with what is wrong with them."""
-    views = len(lost) + len(stored)
-    if not lost or (len(lost) <= max_lost * views and stored):
+    views = len(lost) + len(stored) + lost_before
+    losses = len(lost) + lost_before
+    # What the index alone has lost is `images.index.check_losses`'s business.
+    if not lost or (losses <= max_lost * views and stored):
         return
     problems = Counter(fault.problem for _, fault in lost)
     usual = problems.most_common(1)[0][0]
+    if lost_before:
+        problems["not in the index"] = lost_before
     _, place, _, detail = next(fault for _, fault in lost if fault.problem == usual)
     example = f"{place}: {detail}" if detail else place
     if usual == FRAME_SIZE and stored:
@@ -293,7 +302,7 @@ def _check_losses(lost: Sequence[LostView], stored: Sequence[StoredView], max_lo
         example += f"; but {stored[0][0].view.planes[0][1]}"
     raise InputError(
         f"plate {lost[0].view.plate}",
-        f"{len(lost)} of {views} views are bad, more than {max_lost:.0%}"
+        f"{losses} of {views} views are bad, more than {max_lost:.0%}"
         f" ({_format_counts(problems)}); such as {example}",
         "mend the images or leave the plate out",
     )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from paintassay.core.errors import InputError, separator_hint
+from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import WELL
+from paintassay.core.user_tables import name_row, read_texts
 from paintassay.images.tables import WELLS
 from paintassay.images.wells import well_name
 
@@ -25,7 +26,7 @@ def read_plate_maps(barcode_table: PathLike, folder: PathLike) -> pd.DataFrame:
     barcode_table : str or Path
         `barcode_platemap.csv`: columns Assay_Plate_Barcode and Plate_Map_Name.
     folder : str or Path
-        Plate maps, tab separated, named as in the table, with or without .txt: columns
+        Plate maps, named as in the table, with or without .txt: columns
         well_position, broad_sample and, where there is one, solvent.
 
     Returns
@@ -40,7 +41,7 @@ def read_plate_maps(barcode_table: PathLike, folder: PathLike) -> pd.DataFrame:
         A table or map is missing or lacks a column, a plate has two maps, or a well two
         samples.
     """
-    barcodes = _read_text(barcode_table, ["Assay_Plate_Barcode", "Plate_Map_Name"])
+    barcodes = read_texts(barcode_table, ["Assay_Plate_Barcode", "Plate_Map_Name"])
     barcodes = barcodes.drop_duplicates()
     plates = barcodes["Assay_Plate_Barcode"]
     for problem, bad_plates in (
@@ -68,8 +69,8 @@ def read_wells(path: PathLike, controls: Mapping[str, str] | None = None) -> pd.
     Parameters
     ----------
     path : str or Path
-        CSV (also gzipped) or Parquet with the columns plate, well, compound_id and, if roles are
-        known, role.
+        A table as `core.user_tables` reads it, with the columns plate, well, compound_id and, if
+        roles are known, role.
     controls : dict of str to str, optional
         Role of each control by its compound_id, where the table gives none; by default DMSO is a
         negative control. All other compounds are treatments.
@@ -85,7 +86,7 @@ def read_wells(path: PathLike, controls: Mapping[str, str] | None = None) -> pd.
         The table cannot be read, lacks a column, names an unknown role, or gives a well two
         compounds.
     """
-    wells = _read_text(path, ["plate", "well", "compound_id"])
+    wells = read_texts(path, ["plate", "well", "compound_id"], ["role"])
     controls = {"DMSO": "negative_control"} if controls is None else controls
     derived = wells["compound_id"].map(controls).fillna("treatment")
     roles = wells.get("role", derived)
@@ -93,12 +94,12 @@ def read_wells(path: PathLike, controls: Mapping[str, str] | None = None) -> pd.
     unknown = wells.index[~wells["role"].isin(ROLES)]
     if len(unknown):
         raise InputError(
-            f"{path}, line {unknown[0] + 2}",
+            name_row(path, unknown[0]),
             f"unknown role {wells['role'][unknown[0]]!r}",
             f"known roles are {', '.join(ROLES)}",
         )
     if (wells["plate"] == "").any():
-        raise InputError(f"{path}, line {(wells['plate'] == '').argmax() + 2}", "plate missing")
+        raise InputError(name_row(path, int((wells["plate"] == "").argmax())), "plate missing")
     return _sort_wells(_check_wells(wells, path, WELL))
 
 
@@ -164,7 +165,7 @@ def _read_plate_map(folder: Path, name: str, barcode_table: PathLike) -> pd.Data
     paths = [path for path in (folder / name, folder / f"{name}.txt") if path.is_file()]
     if not paths:
         raise InputError(barcode_table, f"names plate map {name!r}, which is not in {folder}")
-    table = _read_text(paths[0], ["well_position", "broad_sample"], separator="\t")
+    table = read_texts(paths[0], ["well_position", "broad_sample"], ["solvent"])
     sample = table["broad_sample"]
     solvent = table["solvent"] if "solvent" in table else pd.Series("", index=table.index)
     wells = pd.DataFrame({"well": table["well_position"]})
@@ -178,8 +179,8 @@ def _check_wells(wells: pd.DataFrame, path: PathLike, keys: Sequence[str]) -> pd
     """Normalise well names, mark empty wells, and let each well hold one compound."""
     names = wells["well"].map(well_name)
     if names.isna().any():
-        row = names.isna().argmax()
-        raise InputError(f"{path}, line {row + 2}", f"{wells['well'].iloc[row]!r} is not a well")
+        row = int(names.isna().argmax())
+        raise InputError(name_row(path, row), f"{wells['well'].iloc[row]!r} is not a well")
     wells = wells.assign(well=names)
     empty = wells["compound_id"] == ""
     wells.loc[empty, ["compound_id", "role"]] = [None, "empty"]
@@ -188,7 +189,7 @@ def _check_wells(wells: pd.DataFrame, path: PathLike, keys: Sequence[str]) -> pd
     repeated = wells.index[wells.duplicated(keys)]
     if len(repeated):
         raise InputError(
-            f"{path}, line {repeated[0] + 2}",
+            name_row(path, repeated[0]),
             f"well {wells['well'][repeated[0]]} has a second compound or role",
             "keep one line for each well",
         )
@@ -197,29 +198,6 @@ def _check_wells(wells: pd.DataFrame, path: PathLike, keys: Sequence[str]) -> pd
 
 def _sort_wells(wells: pd.DataFrame) -> pd.DataFrame:
     return wells[WELLS.names].sort_values(WELL, ignore_index=True)
-
-
-def _read_text(path: PathLike, columns: Sequence[str], separator: str = ",") -> pd.DataFrame:
-    """Read a table, every cell as stripped text, that has at least these columns."""
-    try:
-        if str(path).endswith(".parquet"):
-            table = pd.read_parquet(path).astype("str")
-        else:
-            table = pd.read_csv(
-                path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig"
-            )
-    except (ValueError, OSError) as error:
-        # The message of pandas names the line.
-        raise InputError(path, f"cannot be read: {error}") from error
-    absent = [name for name in columns if name not in table]
-    if absent:
-        raise InputError(
-            path,
-            f"has no column {absent[0]!r}; its columns are {', '.join(table.columns)}",
-            separator_hint(list(table.columns)),
-        )
-    # A line with fewer cells than the header leaves the rest missing.
-    return table.fillna("").apply(lambda column: column.str.strip())
 
 
 def _extract_cores(ids: pd.Series) -> pd.Series:

@@ -10,7 +10,7 @@ PLATE_INDEX = table_schema(
     "Where the pixels of each plate, well, site and channel are.",
     ("plate", text, "plate barcode"),
     ("well", text, "well, such as A01"),
-    ("site", integer, "field of view within the well, from 1"),
+    ("site", integer, "field of view within the well, as the files or tables number it"),
     ("channel", text, "name of the channel"),
     ("place", text, "path or URL of the image file, or of the archive that holds it"),
     ("member", text, "name inside the archive", "optional"),
@@ -49,6 +49,18 @@ LOST_VIEWS = table_schema(
     ("place", text, "path or URL of the image file, or of the archive that holds it", "optional"),
     ("problem", text, "the kind of problem, always in the same words"),
     ("detail", text, "what exactly, where there is more to say", "optional"),
+)
+
+COPIES = table_schema(
+    "Planes with the same pixels as another plane of their plate.",
+    ("plate", text, "plate barcode"),
+    ("well", text, "well, such as A01"),
+    ("site", integer, "field of view within the well"),
+    ("channel", text, "name of the channel"),
+    ("first_well", text, "well of the first plane with these pixels"),
+    ("first_site", integer, "its site"),
+    ("first_channel", text, "its channel"),
+    ("sha256", text, "SHA-256 of the pixels of both as they are in the shard"),
 )
 
 DAMAGED_VIEWS = table_schema(

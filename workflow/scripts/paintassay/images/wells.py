@@ -1,4 +1,4 @@
-"""Name wells, and find their places on a plate and the format of the plate."""
+"""Name wells and number sites; find the places of wells on a plate, and its format."""
 
 import re
 from collections.abc import Collection
@@ -10,6 +10,8 @@ from paintassay.core.errors import InputError
 # Rows A..Z, AA..AF and 48 columns are a plate of 1536 wells, the largest in use.
 LETTERS_AND_NUMBER = re.compile(r"([A-Z]|A[A-F])0*([1-9]\d?)", re.IGNORECASE)
 ROW_AND_COLUMN = re.compile(r"r0*([1-9]\d?)c0*([1-9]\d?)", re.IGNORECASE)
+# 3, 03 and 3.0, with or without a word or its letter before it.
+SITE = re.compile(r"(?:(?:sites?|s|fields?|fld|f)[ _-]?)?(\d{1,9})(?:\.0*)?", re.IGNORECASE)
 # Rows and columns of the standard plates.
 PLATE_FORMATS = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 
@@ -36,6 +38,25 @@ def well_name(text: str) -> str | None:
     else:
         return None
     return f"{letters}{column:02d}" if row <= 32 and column <= 48 else None
+
+
+def site_number(text: str) -> int | None:
+    """Read the number of a site: 3, 03, 3.0, s3 and f03 are all 3.
+
+    A number stays as it is written, also 0: all tables of a screen have the same numbers, whether
+    they begin with 0 or 1.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int or None
+        None if it is no number of a site.
+    """
+    match = SITE.fullmatch(text.strip())
+    return int(match[1]) if match else None
 
 
 def well_positions(wells: Collection[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -5,15 +5,17 @@ Hofmarcher et al. 2019, Methods, "Data Set".
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
+from paintassay.core.matching import ALL, ANY, STALE, Match, Side, check_kept, check_match
 from paintassay.core.tables import joined, sorted_by
+from paintassay.core.user_tables import name_row, read_texts
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +55,17 @@ def library_activities(
         The activities with a column inchikey, sorted by activity. An activity appears once for
         each library compound that its molecule stands for.
     """
+    pairs = matches.select(["inchikey", "molecule_chembl_id"])
+    if len(activities):
+        check_match(
+            "activities",
+            Side("molecules of the activities", activities["molecule_chembl_id"]),
+            Side("molecules that match the library", pairs["molecule_chembl_id"]),
+            STALE,
+            warn_below=ALL,
+        )
     if exclude_potential_duplicates:
         activities = activities.filter(pc.invert(activities["potential_duplicate"]))
-    pairs = matches.select(["inchikey", "molecule_chembl_id"])
     # Only narrow columns go through the join; descriptions are not needed for labels.
     rows = activities.join(pairs, "molecule_chembl_id", join_type="inner")
     return sorted_by(rows, "activity_id", "inchikey")
@@ -114,6 +124,39 @@ def average_pchembl(
     return means, funnel
 
 
+def count_funnel(funnel: Funnel, cure: str) -> list[Match]:
+    """Count what each step of a funnel leaves.
+
+    One of the two kinds of labels may be missing, so that nothing left is a warning here; without
+    any label there is no label matrix, which is an error.
+
+    Parameters
+    ----------
+    funnel : list of dict
+        As from `average_pchembl` or `vote_comments`.
+    cure : str
+        What to do if a step leaves nothing.
+
+    Returns
+    -------
+    list of Match
+    """
+    return [
+        check_kept(
+            "activities",
+            f"activities {step['step']}",
+            int(step["activities"]),
+            int(before["activities"]),
+            cure,
+            warn_below=ANY,
+            required=False,
+        )
+        for before, step in pairwise(funnel)
+        # A step after one that left nothing would only repeat the warning.
+        if before["activities"]
+    ]
+
+
 def binarise_pchembl(means: pa.Table, thresholds: Iterable[float]) -> pa.Table:
     """Label each mean at each threshold: active from the threshold on, else inactive.
 
@@ -146,7 +189,8 @@ def read_comment_table(path: PathLike) -> dict[str, int]:
     Parameters
     ----------
     path : str or Path
-        CSV with columns comment and label; label is active or inactive.
+        A table as `core.user_tables` reads it, with columns comment and label; label is active
+        or inactive.
 
     Returns
     -------
@@ -158,22 +202,17 @@ def read_comment_table(path: PathLike) -> dict[str, int]:
     InputError
         A column is missing, a label is neither word, or two lines contradict each other.
     """
-    try:
-        as_text = pa.csv.ConvertOptions(column_types={"comment": pa.string(), "label": pa.string()})
-        lines = pa.csv.read_csv(path, convert_options=as_text).to_pylist()
-    except pa.ArrowInvalid as error:
-        raise InputError(path, f"cannot be read: {error}") from error
+    table = read_texts(path, ["comment", "label"])
     meaning: dict[str, int] = {}
-    for number, line in enumerate(lines, start=2):
-        where = f"{path}, line {number}"
-        if "comment" not in line or "label" not in line:
-            raise InputError(path, "needs the columns comment and label")
+    for row, line in enumerate(table.to_dict("records")):
         label = {"active": ACTIVE, "inactive": INACTIVE}.get(line["label"])
         if label is None:
-            raise InputError(where, f"label {line['label']!r} is neither active nor inactive")
+            problem = f"label {line['label']!r} is neither active nor inactive"
+            raise InputError(name_row(path, row), problem)
         comment = normalise_comment(line["comment"])
         if meaning.setdefault(comment, label) != label:
-            raise InputError(where, f"comment {comment!r} has the other label in an earlier line")
+            problem = f"comment {comment!r} has the other label in an earlier line"
+            raise InputError(name_row(path, row), problem)
     return meaning
 
 

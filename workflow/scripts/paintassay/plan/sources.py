@@ -6,6 +6,7 @@ from pathlib import Path
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
+from paintassay.core.names import check_name
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,32 @@ def read_sources(path: PathLike) -> dict[str, Source]:
 
 
 def read_plates(path: PathLike) -> list[str]:
-    """Read a table with one column, plate: the plates of the published screen.
+    """Read a table of plates: one column, plate.
 
     Parameters
     ----------
     path : str or Path
+        CSV, such as images/plates.csv of the results.
 
     Returns
     -------
     list of str
+
+    Raises
+    ------
+    InputError
+        There is another column, or a name cannot be a part of a path.
     """
-    return Path(path).read_text(encoding="utf-8").splitlines()[1:]
+    plates = []
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, strict=True)
+        if reader.fieldnames != ["plate"]:
+            raise InputError(path, "should have the column plate alone")
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            # csv puts what a row has too much under None.
+            if None in row:
+                raise InputError(where, "has more than one value")
+            check_name(row["plate"], "plate", where)
+            plates.append(row["plate"])
+    return plates

@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import yaml
 
 from paintassay.core.files import PathLike
+from paintassay.core.tables import read_csv
+from paintassay.training.tables import TIMING
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def read_history(
         header = Path(card).read_text(encoding="utf-8").split("---\n")[1]
         best_epoch = yaml.safe_load(header)["paintassay"]["best_epoch"]
     if timing is not None:
-        times = pd.read_csv(timing)[["training_seconds", "validation_seconds"]]
+        times = read_csv(timing, TIMING)[["training_seconds", "validation_seconds"]]
         seconds = float(times.to_numpy().sum()) if len(times) else None
     return TrainingHistory(
         method=model,

@@ -2,18 +2,17 @@
 
 import difflib
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import PARTS, RUN, UNLABELLED, WELL
 from paintassay.core.tables import integer, text
+from paintassay.core.user_tables import opened_table
 from paintassay.predictions.average import average
 from paintassay.statistics.methods import Predictions, arrange
 from paintassay.statistics.tables import Problem
@@ -40,9 +39,9 @@ def read_tool(
     Parameters
     ----------
     path : str or Path
-        CSV (also gzipped) or Parquet with inchikey; plate and well, if the predictions are by
-        well; optionally part, split and replicate; and a column of scores in [0, 1] for each task
-        that is predicted.
+        A table as `core.user_tables` reads it, with inchikey; plate and well, if the predictions
+        are by well; optionally part, split and replicate; and a column of scores in [0, 1] for
+        each task that is predicted.
     tasks : list of str
         Columns of the label matrix, in its order.
     splits : pandas.DataFrame
@@ -107,14 +106,10 @@ def find_other_parts(tool: str, keys: pd.DataFrame, splits: pd.DataFrame) -> lis
 
 def _read_table(path: PathLike, tasks: Sequence[str]) -> tuple[pa.Table, list[str]]:
     """The file as an Arrow table with the right types, and the tasks that it has."""
-    try:
-        table = pq.read_table(path) if Path(path).suffix == ".parquet" else _read_csv(path, tasks)
-    except pa.ArrowInvalid as error:
-        raise InputError(path, f"cannot be read ({error})", FORMAT) from error
+    with opened_table(path, hint=FORMAT) as opened:
+        table = opened.read([name for name in opened.names if KEYS.get(name) == text])
     names = table.column_names
     for name in names:
-        if names.count(name) > 1:
-            raise InputError(path, f"column {name} stands twice")
         if name not in KEYS and name not in tasks:
             near = difflib.get_close_matches(name, [*KEYS, *tasks], n=1, cutoff=0)
             problem = f"column {name!r} is neither a task nor one of {', '.join(KEYS)}"
@@ -126,31 +121,16 @@ def _read_table(path: PathLike, tasks: Sequence[str]) -> tuple[pa.Table, list[st
     predicted_tasks = [name for name in names if name in tasks]
     if not predicted_tasks:
         raise InputError(path, "has no column of a task", f"tasks are named as {tasks[0]}")
-    if not len(table):
-        raise InputError(path, "has a header but no rows", FORMAT)
     for number, name in enumerate(names):
         column = _cast(path, name, table[name], KEYS.get(name, SCORE))
         table = table.set_column(number, name, column)
     return table, predicted_tasks
 
 
-def _read_csv(path: PathLike, tasks: Sequence[str]) -> pa.Table:
-    """Numbers as numbers; if that fails, all as text, so that the wrong value can be shown."""
-    options = pa.csv.ConvertOptions(
-        column_types={**KEYS, **dict.fromkeys(tasks, SCORE)}, strings_can_be_null=True
-    )
-    try:
-        return pa.csv.read_csv(path, convert_options=options)
-    except pa.ArrowInvalid:
-        with pa.csv.open_csv(path) as file:
-            names = file.schema.names
-        options.column_types = dict.fromkeys(names, text)
-        return pa.csv.read_csv(path, convert_options=options)
-
-
 def _cast(path: PathLike, name: str, column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if column.null_count:
-        row = column.is_null().index(True).as_py()
+    missing = pc.equal(column, "") if column.type == text else column.is_null()
+    row = missing.index(True).as_py()
+    if row >= 0:
         raise InputError(_cell_name(path, row, name), "is missing", FORMAT)
     try:
         return column.cast(kind)

@@ -11,6 +11,7 @@ import pandas as pd
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import VIEW, WELL
+from paintassay.core.matching import check_kept
 from paintassay.core.tables import read_parquet
 from paintassay.dataset.profiles import standardise_features, standardise_wells
 from paintassay.dataset.tables import CELLS, FEATURE_WELLS
@@ -233,6 +234,13 @@ def cell_samples(
     rows, view_of = np.flatnonzero(has_crop), (np.cumsum(has_crop) - 1)[view_of]
     if without := len(manifest) - len(rows):
         log.info("%d of %d views left out: they have no crop", without, len(manifest))
+    check_kept(
+        "cells",
+        f"views with a crop of {size} pixels",
+        len(rows),
+        len(manifest),
+        "do the tables of cells name plates, wells and sites as the images do?",
+    )
     shards = pixels.manifest["shard"].factorize()[0]
     rank_on_disk = np.empty(len(manifest), np.int64)
     rank_on_disk[np.lexsort((pixels.manifest["row"], shards))] = np.arange(len(manifest))
@@ -286,6 +294,13 @@ def feature_samples(
         raise InputError("features", "no well of the manifest has features")
     if without := int((~has_features).sum()):
         log.info("%d of %d wells left out: they have no features", without, len(shown))
+    check_kept(
+        "features",
+        "wells with features",
+        int(has_features.sum()),
+        len(shown),
+        "do the profiles name plates and wells as the images do?",
+    )
     if standardise == "features":
         # Over the whole screen, so that a well has the same values in every part.
         features = standardise_features(features)

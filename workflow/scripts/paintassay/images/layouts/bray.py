@@ -20,7 +20,7 @@ from paintassay.images.storage import UnreachableError, join_place, list_folder,
 BRAY_WAVELENGTHS = {"Hoechst": 1, "ERSyto": 2, "ERSytoBleed": 3, "Ph_golgi": 4, "Mito": 5}
 # A GUID may follow the wavelength without a gap and begin with a digit; its length is fixed.
 BRAY_NAME = re.compile(
-    r".+_([a-p](?:0[1-9]|1\d|2[0-4]))_s([1-9]\d*)_w(\d)"
+    r".+_([a-p](?:0[1-9]|1\d|2[0-4]))_s(\d+)_w(\d)"
     r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?\.tiff?",
     re.IGNORECASE,
 )

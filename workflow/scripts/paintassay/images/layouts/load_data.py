@@ -4,18 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from paintassay.core.files import PathLike
+from paintassay.core.user_tables import ENDINGS
 from paintassay.images.layouts.planes import LostPlane, Plane
 from paintassay.images.layouts.text_tables import (
     check_columns,
     distinct_values,
     folder_of,
     parse_rows,
+    row_of_value,
     rows_of_plate,
 )
 from paintassay.images.storage import is_folder, join_place, list_folder
 
 LOAD_DATA = {"plate": "Metadata_Plate", "well": "Metadata_Well", "site": "Metadata_Site"}
-TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 Row = tuple[str, str, str, str | None, None]
 
@@ -38,6 +39,14 @@ def list_plates(root: PathLike, channels: Sequence[str]) -> tuple[set[str], set[
         present |= set(_columns_of_channels(table, channels))
         plates |= distinct_values(table, LOAD_DATA["plate"])
     return plates, present
+
+
+def place_of_plate(root: PathLike, plate: str) -> str:
+    """Say in which row of which table a plate stands first, for messages."""
+    for table in _list_tables(root):
+        if row := row_of_value(table, LOAD_DATA["plate"], plate):
+            return f"{table}, row {row}"
+    return str(root)
 
 
 def find_planes(
@@ -73,7 +82,7 @@ def _list_tables(root: PathLike) -> list[str]:
     tables = [
         join_place(root, name)
         for name in files
-        if "load_data" in name and name.endswith(TABLE_ENDINGS)
+        if "load_data" in name and name.lower().endswith(ENDINGS)
     ]
     for folder in folders:
         tables += _list_tables(join_place(root, folder))

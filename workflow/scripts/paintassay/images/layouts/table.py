@@ -9,6 +9,7 @@ from paintassay.images.layouts.text_tables import (
     distinct_values,
     folder_of,
     parse_rows,
+    row_of_value,
     rows_of_plate,
 )
 from paintassay.images.storage import join_place
@@ -30,6 +31,11 @@ def list_plates(root: PathLike) -> tuple[set[str], set[str]]:
     """
     check_columns(root, TABLE_COLUMNS)
     return distinct_values(root, "plate"), distinct_values(root, "channel")
+
+
+def place_of_plate(root: PathLike, plate: str) -> str:
+    """Say in which row of the table a plate stands first, for messages."""
+    return f"{root}, row {row_of_value(root, 'plate', plate)}"
 
 
 def find_planes(

@@ -1,23 +1,14 @@
-"""Read tables of images as text, CSV (also gzipped) and Parquet alike."""
+"""Read tables of images as text, CSV and Parquet alike."""
 
-import csv
-import gzip
-import io
-import re
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 
-from paintassay.core.errors import InputError, separator_hint
 from paintassay.core.files import PathLike
-from paintassay.core.sizes import WorkSize
+from paintassay.core.user_tables import UserTable, as_text, opened_table
 from paintassay.images.layouts.planes import (
     CHANNEL_MISSING,
     WRONG_SITE,
@@ -26,17 +17,7 @@ from paintassay.images.layouts.planes import (
     Plane,
 )
 from paintassay.images.storage import opened_file
-from paintassay.images.wells import well_name
-
-TABLE_FAULTS = (
-    pa.ArrowException,
-    UnicodeDecodeError,
-    csv.Error,
-    gzip.BadGzipFile,
-    zlib.error,
-    EOFError,
-)
-BYTES_PER_BLOCK: WorkSize = 16 * 2**20
+from paintassay.images.wells import site_number, well_name
 
 
 def check_columns(table: PathLike, columns: Iterable[str]) -> list[str]:
@@ -58,16 +39,8 @@ def check_columns(table: PathLike, columns: Iterable[str]) -> list[str]:
     InputError
         A column is missing, or the table cannot be read.
     """
-    with opened_file(table) as file, _translate_errors(table):
-        names = _read_column_names(table, file)
-    absent = [name for name in columns if name not in names]
-    if absent:
-        raise InputError(
-            table,
-            f"has no column {absent[0]!r}; its columns are {', '.join(names)}",
-            separator_hint(names),
-        )
-    return names
+    with _opened_table(table, columns) as opened:
+        return opened.names
 
 
 def distinct_values(table: PathLike, column: str) -> set[str]:
@@ -76,6 +49,17 @@ def distinct_values(table: PathLike, column: str) -> set[str]:
     for batch in _read_batches(table, [column]):
         values |= set(pc.unique(batch.column(0)).to_pylist())
     return values - {""}
+
+
+def row_of_value(table: PathLike, column: str, value: str) -> int | None:
+    """Find the first row, counted from 1 without the header, with this value; None for none."""
+    before = 0
+    for batch in _read_batches(table, [column]):
+        found = pc.index(batch.column(0), value).as_py()
+        if found >= 0:
+            return before + found + 1
+        before += len(batch)
+    return None
 
 
 def rows_of_plate(
@@ -116,53 +100,30 @@ def parse_rows(
     lost = []
     for well, site, channel, place, member in rows:
         name = well_name(well)
-        number = re.fullmatch(r"0*([1-9]\d*)(?:\.0*)?", site)
+        number = site_number(site)
         if name is None:
             lost.append(LostPlane(None, None, channel, place, WRONG_WELL, well))
         elif number is None:
             lost.append(LostPlane(name, None, channel, place, WRONG_SITE, site))
         elif place is None:
             detail = "the table names no file"
-            lost.append(LostPlane(name, int(number[1]), channel, None, CHANNEL_MISSING, detail))
+            lost.append(LostPlane(name, number, channel, None, CHANNEL_MISSING, detail))
         else:
             # The same image named twice, as by load_data.csv and load_data_with_illum.csv, is one.
-            planes[Plane(name, int(number[1]), channel, place, member)] = None
+            planes[Plane(name, number, channel, place, member)] = None
     return list(planes), lost
 
 
-def _read_batches(table: PathLike, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Read a table's columns in pieces, every cell as text, an empty one as ''."""
-    with opened_file(table) as file, _translate_errors(table):
-        if str(table).endswith(".parquet"):
-            batches = pq.ParquetFile(file).iter_batches(columns=columns)
-        else:
-            batches = pa.csv.open_csv(
-                _unzip(table, file),
-                read_options=pa.csv.ReadOptions(block_size=BYTES_PER_BLOCK),
-                convert_options=pa.csv.ConvertOptions(
-                    include_columns=columns, column_types=dict.fromkeys(columns, pa.string())
-                ),
-            )
-        for batch in batches:
-            # Whole numbers stay whole: 1.0 of a column with gaps is written 1.
-            arrays = [pc.fill_null(batch.column(name).cast(pa.string()), "") for name in columns]
-            yield pa.RecordBatch.from_arrays(arrays, columns)
-
-
-def _read_column_names(table: PathLike, file: BinaryIO) -> list[str]:
-    if str(table).endswith(".parquet"):
-        return pq.read_schema(file).names
-    text = io.TextIOWrapper(_unzip(table, file), "utf-8-sig", newline="")
-    return next(csv.reader(text), [])
-
-
-def _unzip(table: PathLike, file: BinaryIO) -> BinaryIO | gzip.GzipFile:
-    return gzip.GzipFile(fileobj=file) if str(table).endswith(".gz") else file
-
-
 @contextmanager
-def _translate_errors(table: PathLike) -> Iterator[None]:
-    try:
-        yield
-    except TABLE_FAULTS as error:
-        raise InputError(table, f"cannot be read as a table: {error}") from error
+def _opened_table(table: PathLike, columns: Iterable[str]) -> Iterator[UserTable]:
+    """Open a table at a path or URL."""
+    with opened_file(table) as file, opened_table(file, columns, where=table) as opened:
+        yield opened
+
+
+def _read_batches(table: PathLike, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Read a table's columns in pieces, every cell as text without blanks, an empty one as ''."""
+    with _opened_table(table, columns) as opened:
+        for batch in opened.batches(columns):
+            texts = [pc.utf8_trim_whitespace(as_text(column)) for column in batch.columns]
+            yield pa.RecordBatch.from_arrays(texts, columns)

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from paintassay.core.files import PathLike
+from paintassay.core.matching import Match
 from paintassay.core.versions import __version__
 from paintassay.report.histories import TrainingHistory
 from paintassay.report.page.data import (
@@ -69,6 +70,8 @@ class PageFacts:
         labels/summary.json and dataset/summary.json.
     problems : list of Problem
         statistics/problems.json.
+    matches : list of Match
+        What every join and filter has matched: the files `.counts.json`.
     trainings : list of TrainingHistory
     config : dict
     checksums, software : dict of str to str
@@ -85,6 +88,7 @@ class PageFacts:
     checksums: Mapping[str, str]
     software: Mapping[str, str]
     demo: bool
+    matches: Sequence[Match] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class PageContent:
     lost: Mapping[str, int]
     excluded: list[ExcludedCount]
     problems: Sequence[Problem]
+    matches: Sequence[Match]
     permutations: int | None
     resamples: int | None
     config: str
@@ -180,6 +185,7 @@ def page_content(
         lost={str(problem): number for problem, number in lost_views.items()},
         excluded=count_excluded(tables.excluded),
         problems=facts.problems,
+        matches=facts.matches,
         permutations=comparison.get("permutations"),
         resamples=comparison.get("resamples"),
         config=yaml.safe_dump(facts.config, sort_keys=False, allow_unicode=True),
