@@ -72,13 +72,13 @@ def cells(path):
 def barcodes(path):
     for name in ("one", "é"):
         path.with_name(name).write_text("well_position\tbroad_sample\nA01\tx\n")
-    return read_plate_maps(path, path.parent).to_numpy().tolist()
+    return read_plate_maps(path, path.parent).astype(str).to_numpy().tolist()
 
 
 def plate_map(path):
     table = path.with_name("barcodes.csv")
     table.write_text(f"Assay_Plate_Barcode,Plate_Map_Name\nP,{path.name}\n")
-    return read_plate_maps(table, path.parent).fillna("-").to_numpy().tolist()
+    return read_plate_maps(table, path.parent).astype(str).to_numpy().tolist()
 
 
 def planes(layout):
@@ -99,7 +99,7 @@ READERS = {
     "read_wells": Reader(
         ["plate", "well", "compound_id", "role"],
         [["007", "A01", "é, 2; x", ""], ["007", "A02", "y", "positive_control"]],
-        lambda path: read_wells(path).to_numpy().tolist(),
+        lambda path: read_wells(path).astype(str).to_numpy().tolist(),
     ),
     "read_plate_maps barcodes": Reader(
         ["Assay_Plate_Barcode", "Plate_Map_Name"], [["007", "one"], ["008", "é"]], barcodes

@@ -66,6 +66,8 @@ rule read_wells:
     params:
         settings={
             "controls": PLATES["controls"],
+            "dose_column": PLATES["dose_column"],
+            "doses": PLATES["doses"],
         },
         code=code("read_wells"),
     script:
