@@ -304,13 +304,16 @@ FAULTS = {
     "no rows": (lambda r: text_of(r._replace(rows=[])), ": has a header but no rows\nHint"),
     "empty": (lambda r: "", ": is empty"),
     "nothing but lines": (lambda r: "\n\n", ": is empty"),
-    "no header": (lambda r: ",".join(r.rows[0]) + "\n", ": has no column|: has the column .* tw"),
+    "no header": (
+        lambda r: text_of(r).partition("\n")[2],
+        ": has no column|: has the column .* twice|: column 'A' is neither a task",
+    ),
     "unnamed columns": (lambda r: "," * (len(r.header) - 1) + "\n", ": has no column names"),
     "a column twice": (
         lambda r: text_of(r._replace(header=[*r.header[:-1], f"{r.header[0]} "])),
         ": has the column '.*' twice",
     ),
-    "a zero byte": (lambda r: text_of(r).replace("A", "\0A").replace("a", "\0a"), "zero byte"),
+    "a zero byte": (lambda r: f"{text_of(r)}\0", ": is no text: it holds a zero byte"),
 }
 
 
@@ -319,7 +322,7 @@ def test_a_malformed_table_is_one_error_with_its_line(reader, fault, tmp_path):
     spoilt, message = FAULTS[fault]
     path = tmp_path / "table.csv"
     path.write_text(spoilt(reader))
-    with pytest.raises(InputError, match=f"table.csv{message}|table.csv.*zero byte") as error:
+    with pytest.raises(InputError, match=f"table.csv({message})") as error:
         reader.read(path)
     assert error.value.hint
 

@@ -75,9 +75,19 @@ def _decompress(file: BinaryIO, where: str) -> BinaryIO:
     return file
 
 
+def _read_piece(file: BinaryIO) -> bytes:
+    try:
+        return file.read(BYTES_PER_PIECE)
+    except OSError as error:
+        # Arrow says in this way that Zstandard is damaged; an error of the disk has a number.
+        if error.errno is None and type(error) is OSError:
+            raise EOFError(str(error)) from error
+        raise
+
+
 def _decode(file: BinaryIO, where: str) -> Iterator[str]:
     """Decode a file piece by piece."""
-    data = file.read(BYTES_PER_PIECE)
+    data = _read_piece(file)
     marked = data.startswith(codecs.BOM_UTF8)
     if data.startswith(UTF_16):
         log.info("%s: encoded in UTF-16", where)
@@ -103,5 +113,5 @@ def _decode(file: BinaryIO, where: str) -> Iterator[str]:
                 where, "is no text: it holds a zero byte", "save the table as CSV or Parquet"
             )
         yield newlines.decode(text)
-        data = file.read(BYTES_PER_PIECE)
+        data = _read_piece(file)
     yield newlines.decode(decoder.decode(b"", final=True), final=True)
