@@ -145,7 +145,7 @@ def test_plate_maps_to_mend(tmp_path):
     with pytest.raises(InputError, match="names plate map 'map.txt', which is not in"):
         read_plate_maps(barcodes, tmp_path)
     header = "well_position\tbroad_sample\tsolvent\n"
-    (tmp_path / "map.txt").write_text(f"{header}A01\tBRD-1\tDMSO\nA02\t\tDMSO\nA03\t\t\nA04\n")
+    (tmp_path / "map.txt").write_text(f"{header}A01\tBRD-1\tDMSO\nA02\t\tDMSO\nA03\t\t\nA04\t\t\n")
     wells = read_plate_maps(barcodes, tmp_path)
     assert list(wells["role"]) == ["treatment", "negative_control", "empty", "empty"]
     (tmp_path / "map.txt").write_text(f"{header}A01\tBRD-1\tDMSO\na1\tBRD-2\tDMSO\n")
@@ -281,3 +281,14 @@ def test_doses_are_chosen():
     wells.loc[0, "dose"] = None
     with pytest.raises(InputError, match="1 wells of treatments have no dose, such as A01"):
         other("highest")
+
+
+def test_doses_in_different_columns_are_not_mixed(tmp_path):
+    """One is in millimoles, the other perhaps not."""
+    barcodes = tmp_path / "barcodes.csv"
+    barcodes.write_text("Assay_Plate_Barcode,Plate_Map_Name\nP1,one\nP2,two\n")
+    for name, column in (("one", "mmoles_per_liter"), ("two", "concentration")):
+        (tmp_path / name).write_text(f"well_position\tbroad_sample\t{column}\tuM\nA01\tx\t1\t5")
+    with pytest.raises(InputError, match="different columns: concentration, mmoles_per_liter"):
+        read_plate_maps(barcodes, tmp_path)
+    assert read_plate_maps(barcodes, tmp_path, dose_column="uM")["dose"].tolist() == [5, 5]

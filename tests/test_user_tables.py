@@ -411,6 +411,12 @@ def test_numbers_of_parquet_become_text_as_people_write_them(tmp_path):
     assert read_texts(path, ["plate", "well"]).to_numpy().tolist() == [["24277", "A01"], ["", ""]]
 
 
+def test_a_url_may_have_a_query():
+    packed = io.BytesIO(gzip.compress(b"a,b\n1,2\n"))
+    with opened_table(packed, where="https://example.org/t.csv.gz?version=1.zst") as table:
+        assert table.read().to_pylist() == [{"a": "1", "b": "2"}]
+
+
 def test_endings_of_the_documentation():
     assert set(user_tables.ENDINGS) == {
         *(f"{kind}{packed}" for kind in (".csv", ".tsv", ".txt") for packed in ("", ".gz", ".zst")),

@@ -67,10 +67,16 @@ class Utf8Text(io.RawIOBase):
         return size
 
 
+def has_ending(where: str, ending: str) -> bool:
+    """Tell whether the name of a file ends so, in any case; a URL can have a query after it."""
+    name = where.partition("?")[0] if "://" in where else where
+    return name.lower().endswith(ending)
+
+
 def _decompress(file: BinaryIO, where: str) -> BinaryIO:
-    if where.lower().endswith(".gz"):
+    if has_ending(where, ".gz"):
         return gzip.GzipFile(fileobj=file)
-    if where.lower().endswith(".zst"):
+    if has_ending(where, ".zst"):
         return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
     return file
 

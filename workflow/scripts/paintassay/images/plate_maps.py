@@ -10,7 +10,7 @@ from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import WELL
 from paintassay.core.user_tables import name_row, read_texts
-from paintassay.images.roles import OPTIONAL_COLUMNS, find_doses, find_roles
+from paintassay.images.roles import OPTIONAL_COLUMNS, find_dose_column, find_doses, find_roles
 from paintassay.images.tables import WELLS
 from paintassay.images.wells import well_name
 
@@ -61,6 +61,13 @@ def read_plate_maps(
         name: _read_plate_map(Path(folder), name, barcode_table, controls, dose_column)
         for name in barcodes["Plate_Map_Name"].unique()
     }
+    dose_columns = {wells.attrs["dose_column"] for wells in maps.values()} - {None}
+    if len(dose_columns) > 1:
+        raise InputError(
+            barcode_table,
+            f"its plate maps have doses in different columns: {', '.join(sorted(dose_columns))}",
+            "they can be of different units; name the one that all have in plates.dose_column",
+        )
     wells = pd.concat(
         [
             maps[name].assign(plate=plate)
@@ -183,7 +190,9 @@ def _read_plate_map(
     solvent_only = (sample == "") & (solvent != "")
     wells["role"] = find_roles(table, wells["compound_id"], controls, paths[0], solvent_only)
     wells["dose"] = find_doses(table, dose_column, paths[0])
-    return _check_wells(wells, paths[0], ["well"])
+    wells = _check_wells(wells, paths[0], ["well"])
+    wells.attrs["dose_column"] = dose_column or find_dose_column(table)
+    return wells
 
 
 def _check_wells(wells: pd.DataFrame, path: PathLike, keys: Sequence[str]) -> pd.DataFrame:

@@ -107,6 +107,11 @@ def find_roles(
     return roles.fillna("treatment").astype("str")
 
 
+def find_dose_column(table: pd.DataFrame) -> str | None:
+    """The first of `DOSE_COLUMNS` that a table has."""
+    return next((name for name in DOSE_COLUMNS if name in table), None)
+
+
 def find_doses(table: pd.DataFrame, dose_column: str | None, path: PathLike) -> pd.Series:
     """Find the dose of each well.
 
@@ -130,15 +135,15 @@ def find_doses(table: pd.DataFrame, dose_column: str | None, path: PathLike) -> 
     InputError
         A value of `dose_column` is no number.
     """
-    present = [dose_column] if dose_column else [name for name in DOSE_COLUMNS if name in table]
-    if not present:
+    column = dose_column or find_dose_column(table)
+    if column is None:
         return pd.Series(np.nan, table.index)
-    values = table[present[0]]
+    values = table[column]
     numbers = pd.to_numeric(values, errors="coerce")
     wrong = numbers.isna() & ~values.str.lower().isin(NOT_GIVEN)
     if wrong.any():
         row = int(wrong.argmax())
-        problem = f"{present[0]} {values.iloc[row]!r} is no number"
+        problem = f"{column} {values.iloc[row]!r} is no number"
         if dose_column:
             raise InputError(name_row(path, row), problem, "write doses as numbers of one unit")
         log.warning("%s: %s; %d doses are not known", path, problem, wrong.sum())
