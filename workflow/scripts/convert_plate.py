@@ -1,21 +1,22 @@
 """Convert the images of one plate to its shard, and measure their quality."""
 
 import numpy as np
-import pandas as pd
 
 from paintassay.core import tables
 from paintassay.core.errors import InputError
 from paintassay.core.jobs import job
 from paintassay.images.convert import convert_plate
 from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX, PLATED_WELLS, QUALITY, views_schema
+from paintassay.labels.tables import MATRIX_COMPOUNDS
 
-with job(snakemake.log[0]):
-    files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
+files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
+# The shard has a checksum of each view.
+with job(snakemake.log[0], files, [output.views, output.lost, output.quality]):
     plate = snakemake.wildcards.plate
     index = tables.read_parquet(files.index, PLATE_INDEX).to_pandas()
     if files.labels:
         wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
-        labelled = pd.read_csv(files.labels)["INCHIKEY"]
+        labelled = tables.read_csv(files.labels, MATRIX_COMPOUNDS, ["INCHIKEY"])["INCHIKEY"]
         wanted = wells["inchikey"].isin(labelled) | (wells["role"] != "treatment")
         index = index.merge(wells.loc[wanted, ["plate", "well"]], on=["plate", "well"])
     illumination = {}

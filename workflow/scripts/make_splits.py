@@ -1,17 +1,16 @@
 """Split the labelled compounds into training, validation and test."""
 
-import pandas as pd
-
 from paintassay.compounds.tables import COMPOUNDS
 from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.dataset.splits import make_splits
 from paintassay.dataset.tables import SPLITS
+from paintassay.labels.tables import MATRIX_COMPOUNDS
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings = snakemake.params.settings
     compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS).to_pandas()
-    labelled = pd.read_csv(snakemake.input.labels)["INCHIKEY"]
+    labelled = tables.read_csv(snakemake.input.labels, MATRIX_COMPOUNDS, ["INCHIKEY"])["INCHIKEY"]
     splits = make_splits(
         compounds[compounds["inchikey"].isin(labelled)],
         settings["group_by"],

@@ -6,7 +6,7 @@ from paintassay.core.jobs import job
 from paintassay.images.plate_maps import join_compounds, read_plate_maps, read_wells
 from paintassay.images.tables import PLATED_WELLS, UNMATCHED
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, output = snakemake.input, snakemake.output
     if files.wells:
         wells = read_wells(files.wells, snakemake.params.settings["controls"])

@@ -72,7 +72,7 @@ def read_library(
     columns = {"compound_id": id_column, "smiles": smiles_column, "inchikey": inchikey_column}
     try:
         if str(path).endswith(".parquet"):
-            table = pd.read_parquet(path)
+            table = pd.read_parquet(path, page_checksum_verification=True)
         else:
             table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OSError) as error:

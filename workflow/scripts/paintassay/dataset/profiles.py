@@ -218,7 +218,7 @@ def _read_profile(
     metadata_columns = {plate_column, well_column, *metadata_columns}
     try:
         if str(path).endswith(".parquet"):
-            table = pq.read_table(source)
+            table = pq.read_table(source, page_checksum_verification=True)
         else:
             with pa.csv.open_csv(_as_input(source)) as head:
                 texts, _ = split_columns(head.schema, metadata_columns)

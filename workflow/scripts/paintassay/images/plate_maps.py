@@ -203,7 +203,7 @@ def _read_text(path: PathLike, columns: Sequence[str], separator: str = ",") -> 
     """Read a table, every cell as stripped text, that has at least these columns."""
     try:
         if str(path).endswith(".parquet"):
-            table = pd.read_parquet(path).astype("str")
+            table = pd.read_parquet(path, page_checksum_verification=True).astype("str")
         else:
             table = pd.read_csv(
                 path, sep=separator, dtype="str", keep_default_na=False, encoding="utf-8-sig"

@@ -108,7 +108,12 @@ def find_other_parts(tool: str, keys: pd.DataFrame, splits: pd.DataFrame) -> lis
 def _read_table(path: PathLike, tasks: Sequence[str]) -> tuple[pa.Table, list[str]]:
     """The file as an Arrow table with the right types, and the tasks that it has."""
     try:
-        table = pq.read_table(path) if Path(path).suffix == ".parquet" else _read_csv(path, tasks)
+        is_parquet = Path(path).suffix == ".parquet"
+        table = (
+            pq.read_table(path, page_checksum_verification=True)
+            if is_parquet
+            else _read_csv(path, tasks)
+        )
     except pa.ArrowInvalid as error:
         raise InputError(path, f"cannot be read ({error})", FORMAT) from error
     names = table.column_names

@@ -134,7 +134,9 @@ def _read_batches(table: PathLike, columns: Sequence[str]) -> Iterator[pa.Record
     """Read a table's columns in pieces, every cell as text, an empty one as ''."""
     with opened_file(table) as file, _translate_errors(table):
         if str(table).endswith(".parquet"):
-            batches = pq.ParquetFile(file).iter_batches(columns=columns)
+            batches = pq.ParquetFile(file, page_checksum_verification=True).iter_batches(
+                columns=columns
+            )
         else:
             batches = pa.csv.open_csv(
                 _unzip(table, file),
