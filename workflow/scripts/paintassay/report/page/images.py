@@ -16,6 +16,7 @@ from paintassay.core.tables import read_parquet
 from paintassay.dataset.parts import read_dataset
 from paintassay.images.composites import channel_colours, composite, display_range, stains
 from paintassay.images.intact import intact_views
+from paintassay.images.views import Views
 from paintassay.labels.tables import LABELS
 from paintassay.predictions.tables import read_predictions
 from paintassay.report.figures.example_data import first_views, pick_examples
