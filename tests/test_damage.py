@@ -200,7 +200,7 @@ KINDS = ["flip", "cut", "empty", "older copy"]
 
 @pytest.fixture(scope="module")
 def readings(project):
-    """Jobs of the demo, and the results that each reads: (job, file), one of each rule and input."""
+    """Of each rule and input of the demo a job and a file: by (rule, input)."""
     early = {"build_demo_library", "build_demo_screen", "list_plates"}
     late = {path.stem for path in SCRIPTS.glob("*.py")} - early
     absent = {"retrieve_chembl", "retrieve_table", "retrieve_plate_maps"}
