@@ -121,7 +121,7 @@ def guard_results():
 def makes_all():
     """Whether this run makes everything, and not some target."""
     settings = workflow.dag_settings
-    return set(settings.targets) <= {"all"} and not (settings.until or settings.omit_from)
+    return set(map(str, settings.targets)) <= {"all"} and not (settings.until or settings.omit_from)
 
 
 def outside_inputs():
