@@ -7,7 +7,7 @@
 #   snakemake predictions --cores 32 --use-conda          their predictions
 #   snakemake statistics --cores 32 --use-conda           models and other tools compared
 #   snakemake report --cores 32 --use-conda               the page to read
-#   snakemake verify_shards --cores 32 --use-conda        every byte of the shards, read again
+#   snakemake verify --cores 32 --use-conda               every byte of the results, read again
 #   snakemake --cores 2 --configfile config/demo.yaml     the embedded demo screen
 #
 # Beside this file Snakemake finds profiles/default by itself; the workflow is in its own folder.

@@ -101,6 +101,12 @@ Files that are not tables:
 - `sources/`: published data that the configuration does not replace, as they were fetched. Beside
   each file, `<file>.json` has its address, size and SHA-256; see [data.md](data.md).
 - `logs/` and `benchmarks/`: the log of every job, and its time and memory.
+- `images/damaged_views.csv`: an empty table, left by a `snakemake verify` that found no damage.
+- `.paintassay/`: what the workflow remembers of this folder. `checksums/` has the SHA-256 of every
+  result but the shards, whose views have their own; in the folder of the results,
+  `sha256sum --check .paintassay/checksums/labels/assays.csv` compares one. `settings.json` says
+  with which settings the results were made, and `lock` belongs to the run that is at work. Keep
+  this folder when you move or copy the results.
 """
 
 # The channels of the published screen; others have columns of their own.

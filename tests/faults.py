@@ -271,6 +271,7 @@ MEASURED = {
     "training/costs.csv": ("seconds, memory and device of each model", rest_of_costs),
     "report/index.html": ("tables and drawings of these costs", rest_of_page),
     "provenance.json": ("when and where the run ended", rest_of_record),
+    ".paintassay/**/*": ("checksums of these files, and the last run", None),
     "ro-crate-metadata.json": ("the date, and the checksum of the page", rest_of_crate),
 }
 

@@ -221,7 +221,7 @@ def test_demo_goes_to_the_dataset(demo):
 
 
 def test_every_byte_is_read_again_whenever_somebody_asks(project):
-    """Its table is temporary, so that the rule has always something to do."""
+    """The rule is forced, so that it has always something to do."""
     jobs = plan(project, DEMO, "verify_shards", root=project).jobs
     assert {job["rule"] for job in jobs} == {"check_shards", "verify_shards"}
 

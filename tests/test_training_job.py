@@ -237,6 +237,12 @@ def moved(data, folder, name, change):
 
 
 def another_checksum(table):
+    # Two views have exchanged their pixels.
+    places = ["row", "sha256"]
+    table.loc[[0, 1], places] = table.loc[[1, 0], places].to_numpy()
+
+
+def wrong_checksum(table):
     table.loc[0, "sha256"] = "0" * 64
 
 
@@ -279,6 +285,12 @@ def test_what_starts_a_training_anew(data, tmp_path, caplog):
 
     moved_cells = moved(data, tmp_path / "c", "cells.parquet", another_place)
     assert not goes_on(**cells, cells=moved_cells)
+
+
+def test_pixels_are_those_of_the_manifest(data, tmp_path):
+    views = moved(data, tmp_path, "views.parquet", wrong_checksum)
+    with pytest.raises(InputError, match=r"P1\.npy: view 1 of well A01, plate P1, is not what"):
+        run_training(job_of(data, tmp_path, views=views))
 
 
 def test_replicates_differ(data, tmp_path):

@@ -22,6 +22,7 @@ from paintassay.core.files import sha256
 from paintassay.plan.code_digest import code_digest
 from paintassay.plan.config import check_config
 from paintassay.plan.record import write_run_record
+from paintassay.plan.results import check_settings, lock_results, remember_settings
 
 try:
     check_config(config, yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text()))
@@ -83,10 +84,66 @@ def minutes(fixed):
     return lambda wildcards, attempt: fixed * attempt
 
 
-def record_run(outcome):
-    """Leave the record of this run beside its results."""
+# Once a run: later, jobs have left results whose records Snakemake is about to write.
+GUARDED = []
+
+
+def guarded(path):
+    """An input of a rule that stands at the beginning: first the results folder is looked at.
+
+    Snakemake asks for inputs also where nothing is to be done, and only then says whether this is a
+    dry run, which locks nothing.
+    """
+
+    def files(wildcards):
+        guard_results()
+        return path
+
+    return files
+
+
+def guard_results():
+    """Lock the results folder, and refuse one that other settings have made."""
+    if GUARDED or not workflow.is_main_process or workflow.executor_plugin is None:
+        return
+    GUARDED.append(RESULTS)
+    try:
+        if not workflow.dryrun and workflow.execution_settings.lock:
+            lock_results(RESULTS)
+        # Then everything is made anew, or accepted as it is.
+        if not (workflow.touch or workflow.dag_settings.forceall and makes_all()):
+            check_settings(RESULTS, config, has_record)
+    except InputError as error:
+        # Within an input function, an exception would be told with all of Snakemake's own words.
+        sys.exit(f"Error: {error}")
+
+
+def makes_all():
+    """Whether this run makes everything, and not some target."""
+    settings = workflow.dag_settings
+    return set(map(str, settings.targets)) <= {"all"} and not (settings.until or settings.omit_from)
+
+
+def outside_inputs():
+    """Files and folders that this run reads, and that are not its results."""
     outputs = {str(path) for job in workflow.dag.jobs for path in job.output}
     inputs = {str(path) for job in workflow.dag.jobs for path in job.input}
+    return [path for path in inputs - outputs if not path.startswith(f"{RESULTS}/")]
+
+
+def remember_run(complete):
+    """Note in the results folder with which settings it is made."""
+    if workflow.is_main_process:
+        guard_results()
+        try:
+            remember_settings(RESULTS, config, outside_inputs(), complete)
+        except (OSError, InputError) as error:
+            # Where nothing can be written, the jobs say so.
+            print(f"The settings of this run could not be noted: {error}", file=sys.stderr)
+
+
+def record_run(outcome):
+    """Leave the record of this run beside its results."""
     plan = {
         "config": config,
         "code": CODE | {f"models.{name}": digest for name, digest in MODEL_CODE.items()},
@@ -98,9 +155,8 @@ def record_run(outcome):
             method.name.lower() for method in workflow.deployment_settings.deployment_method
         ),
     }
-    outside = [path for path in inputs - outputs if not path.startswith(f"{RESULTS}/")]
     try:
-        write_run_record(f"{RESULTS}/provenance.json", outcome, outside, plan)
+        write_run_record(f"{RESULTS}/provenance.json", outcome, outside_inputs(), plan)
     except (OSError, InputError) as error:
         # A full disk has failed the run already; that is the error to be read.
         print(f"The record of this run could not be written: {error}", file=sys.stderr)

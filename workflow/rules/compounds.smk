@@ -7,7 +7,9 @@
 rule build_compounds:
     """Turn the SMILES of the library into InChIKeys, one row a compound."""
     input:
-        library=config["compounds"]["table"] or "<results>/sources/chemical_annotations.csv",
+        library=guarded(
+            config["compounds"]["table"] or f"{RESULTS}/sources/chemical_annotations.csv"
+        ),
     output:
         library="<results>/compounds/library.parquet",
         compounds="<results>/compounds/compounds.parquet",

@@ -1,6 +1,7 @@
 # What the rules read: where the data lie, those of the configuration and the published ones where it
 # names none; and what each model is trained with.
 
+from paintassay.core.checksums import compare_files
 from paintassay.models._registry import model_files, model_input
 from paintassay.plan.sources import read_plates, read_sources
 
@@ -43,10 +44,12 @@ def of_all_plates(pattern):
         if PUBLISHED:
             return expand(pattern, plate=PUBLISHED_PLATES)
         force_unfinished()
+        table = checkpoints.list_plates.get().output.plates
         try:
-            plates = read_plates(checkpoints.list_plates.get().output.plates)
+            compare_files([table])
+            plates = read_plates(table)
         except InputError as error:
-            raise WorkflowError(str(error)) from None
+            sys.exit(f"Error: {error}")
         return expand(pattern, plate=plates)
 
     return files
@@ -64,6 +67,7 @@ def local_or_nothing(place):
 
 def plate_files(wildcards):
     """What lies on this machine of a plate in Bray's layout, so that a new archive is noticed."""
+    guard_results()
     ending = {"bray_zip": ".zip", "bray_folder": ""}.get(IMAGES["layout"])
     if ending is None or "://" in IMAGES["root"]:
         return local_or_nothing(IMAGES["root"])

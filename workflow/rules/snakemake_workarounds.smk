@@ -6,6 +6,10 @@
 #   carries the names.
 # - Files that a killed job began are taken for finished where a checkpoint comes before it
 #   (snakemake#828): `force_unfinished` below. It reaches into Snakemake.
+# - A file marked as temporary stays after a run in which a checkpoint was already done, so it cannot
+#   stand for work that is to be done each time: `always_made` below. It reaches into Snakemake.
+# - Snakemake trusts a file of which it has no record, whatever made it: `has_record` below lets the
+#   workflow refuse it. It reaches into Snakemake.
 # - A job that waits for a checkpoint crashes Snakemake within a group on SLURM (snakemake#4202):
 #   profiles/slurm leaves such jobs out of groups.
 
@@ -22,6 +26,11 @@ def unfinished():
             yield urlsafe_b64decode(name).decode()
 
 
+def has_record(path):
+    """Whether Snakemake knows in this working folder what made a file, or that it is unfinished."""
+    return path in UNFINISHED or workflow.persistence._read_record(path) is not None
+
+
 # Now: later there are those of this run as well.
 UNFINISHED = set(unfinished())
 
@@ -34,3 +43,14 @@ def force_unfinished():
     """
     if workflow.is_main_process and workflow.dag_settings.force_incomplete:
         workflow.dag.forcefiles.update(UNFINISHED)
+
+
+def always_made(path):
+    """An input that is made anew whenever somebody asks for it, also if nothing has changed."""
+
+    def files(wildcards):
+        if workflow.is_main_process:
+            workflow.dag.forcefiles.add(str(path).replace("<results>", RESULTS))
+        return path
+
+    return files

@@ -17,7 +17,7 @@ COLUMNS = [
     "potential_duplicate",
 ]
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings, output = snakemake.params.settings, snakemake.output
     activities = library_activities(
         tables.read_parquet(snakemake.input.matches, MATCHES),

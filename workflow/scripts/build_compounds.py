@@ -14,7 +14,7 @@ from paintassay.core.jobs import job
 from paintassay.core.matching import check_kept, write_counts
 from paintassay.core.versions import software_versions
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     path, settings, output = snakemake.input.library, snakemake.params.settings, snakemake.output
     library = read_library(
         path, settings["id_column"], settings["smiles_column"], settings["inchikey_column"]

@@ -7,7 +7,7 @@ from paintassay.core.jobs import job
 from paintassay.core.versions import __version__
 from paintassay.report.crate import describe_crate
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     summary = read_json(snakemake.input.label_summary)
     library, chembl = summary["library"], summary["chembl"]
     inputs = {

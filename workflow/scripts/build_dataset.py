@@ -1,7 +1,5 @@
 """Join views with compounds, labels and parts, and count what does not come together."""
 
-import pandas as pd
-
 from paintassay.compounds.tables import COMPOUNDS
 from paintassay.core import tables
 from paintassay.core.files import write_json
@@ -20,15 +18,15 @@ from paintassay.images.shards import channel_names
 from paintassay.images.tables import PLATED_WELLS, QUALITY, views_schema
 from paintassay.labels.tables import MATRIX_COMPOUNDS
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, output = snakemake.input, snakemake.output
-    views = pd.read_parquet(files.views)
+    views = tables.read_parquet(files.views, views_schema([]), further=True).to_pandas()
     channels = channel_names(views.columns)
     quality = tables.read_parquet(files.quality, QUALITY).to_pandas()
     wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
     compounds = tables.read_parquet(files.compounds, COMPOUNDS).to_pandas()
     splits = tables.read_parquet(files.splits, SPLITS).to_pandas()
-    label_keys = tables.read_csv(files.labels, MATRIX_COMPOUNDS)["INCHIKEY"]
+    label_keys = tables.read_csv(files.labels, MATRIX_COMPOUNDS, ["INCHIKEY"])["INCHIKEY"]
 
     flags = snakemake.params.settings["exclude_flags"]
     matches = count_inputs(files, views, quality, wells, compounds, splits, label_keys)

@@ -6,7 +6,7 @@ from paintassay.core.jobs import job
 from paintassay.demo.chembl import demo_chembl_tables
 from paintassay.demo.chembl_database import create_database
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     library = pd.read_csv(snakemake.input.library, keep_default_na=False)
     tables = demo_chembl_tables(
         library, snakemake.params.settings["seed"], snakemake.params.settings["release"]

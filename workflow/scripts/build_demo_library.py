@@ -6,7 +6,7 @@ from paintassay.core.files import atomic_path
 from paintassay.core.jobs import job
 from paintassay.demo.library import demo_library
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     library = demo_library(
         pd.read_csv(snakemake.params.own.drugs), snakemake.params.settings["seed"]
     )

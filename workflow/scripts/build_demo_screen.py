@@ -11,7 +11,7 @@ from paintassay.core.jobs import end_with_parent, job
 from paintassay.demo.plates import plate_layout, write_plate_maps
 from paintassay.demo.screen import write_plate
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings = snakemake.params.settings
     folder = Path(snakemake.output.images).parent
     library = pd.read_csv(snakemake.input.library, keep_default_na=False)

@@ -50,7 +50,7 @@ ASSAY_COLUMNS = [
     "target_organism",
 ]
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     compounds = tables.read_parquet(files.compounds, COMPOUNDS).to_pandas()
     matches = tables.read_parquet(files.matches, MATCHES).to_pandas()

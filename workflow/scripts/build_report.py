@@ -26,7 +26,7 @@ from paintassay.statistics.tables import (
 )
 from paintassay.training.tables import COSTS
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, settings = snakemake.input, snakemake.params.settings
     page_tables = PageTables(
         assays=tables.read_csv(files.assays, ASSAYS),

@@ -24,7 +24,7 @@ def together(paths, read):
     return pd.concat([read(path) for path in paths], ignore_index=True)
 
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, channels, output = (
         snakemake.input,
         snakemake.params.settings["channels"],

@@ -17,7 +17,7 @@ from paintassay.statistics.matching import count_measured, count_predictions
 from paintassay.statistics.tables import EXCLUDED, FILES, METRICS
 from paintassay.statistics.tools import find_other_parts, read_tool
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     labels = read_labels(files.labels, files.assays)
     splits = tables.read_parquet(files.splits, SPLITS).to_pandas()

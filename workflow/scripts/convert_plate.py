@@ -20,8 +20,10 @@ from paintassay.images.tables import (
 )
 from paintassay.labels.tables import MATRIX_COMPOUNDS
 
-with job(snakemake.log[0]):
-    files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
+files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
+# The shard has a checksum of each view.
+noted = [output.views, output.lost, output.quality, output.copies, output.counts]
+with job(snakemake.log[0], files, noted):
     plate = snakemake.wildcards.plate
     index = tables.read_parquet(files.index, PLATE_INDEX).to_pandas()
     index_lost = tables.read_csv(files.index_lost, LOST_VIEWS)
@@ -29,7 +31,7 @@ with job(snakemake.log[0]):
     counts = []
     if files.labels:
         wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
-        labelled = tables.read_csv(files.labels, MATRIX_COMPOUNDS)["INCHIKEY"]
+        labelled = tables.read_csv(files.labels, MATRIX_COMPOUNDS, ["INCHIKEY"])["INCHIKEY"]
         index, count = choose_wanted(files.wells, plate, index, wells, labelled)
         counts.append(count)
     illumination = {}

@@ -8,7 +8,7 @@ from paintassay.training.description import layer_table
 from paintassay.training.tables import ARCHITECTURES
 from paintassay.training.weights import load_trained
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     tables = [pd.DataFrame(columns=ARCHITECTURES.names)]
     for weights in snakemake.input.weights:
         model, trained = load_trained(weights)

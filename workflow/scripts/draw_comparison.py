@@ -18,7 +18,7 @@ from paintassay.report.figures.panels import draw_s2, draw_s3, draw_s6, draw_tra
 from paintassay.report.histories import read_history
 from paintassay.statistics import tables as statistics_tables
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, output = snakemake.input, snakemake.output
     tasks, metrics, roc_tests = (
         read_parquet(files[name], statistics_tables.FILES[f"{name}.parquet"]).to_pandas()

@@ -8,6 +8,7 @@ from paintassay.compounds.tables import COMPOUNDS
 from paintassay.core.errors import InputError
 from paintassay.core.jobs import job
 from paintassay.core.tables import read_csv, read_parquet, write_csv
+from paintassay.dataset.parts import read_dataset
 from paintassay.dataset.tables import SPLITS
 from paintassay.drawing.print import figure_of_words
 from paintassay.drawing.style import save_figure
@@ -50,6 +51,8 @@ def draw(name, data, manifest, settings):
         views = views_of(data, manifest, settings["shards"])
     except InputError as error:
         # The shards may have been removed to save space; the other figures do not need them.
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
         logging.warning("%s is drawn without images: %s", name, error)
         return figure_of_words(f"The images cannot be read: {error.where} {error.problem}.")
     function = getattr(examples, f"draw_{name}")
@@ -64,7 +67,7 @@ REASONS = {
     "view_channels": "There is no view.",
 }
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     tasks, roc_tests = (
         read_parquet(files[name], statistics_tables.FILES[f"{name}.parquet"]).to_pandas()
@@ -73,7 +76,7 @@ with job(snakemake.log[0]):
     order = list(read_csv(files.summary, statistics_tables.SUMMARY)["method"])
     assays = read_csv(files.assays, ASSAYS)
     labels = read_parquet(files.labels, LABELS).to_pandas()
-    manifest = pd.read_parquet(files.views)
+    manifest = read_dataset(files.views)
 
     schemas = {name: figure_tables.FILES[f"{name}.csv"] for name in REASONS}
     data = {name: pd.DataFrame(columns=schema.names) for name, schema in schemas.items()}

@@ -10,10 +10,10 @@ from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.drawing.style import save_figure
 from paintassay.images.heat_maps import plate_heat_maps
+from paintassay.images.intact import intact_views
 from paintassay.images.pictures import contact_sheet, montage, no_views, save_picture
 from paintassay.images.quality import flag, summarise_plate
-from paintassay.images.tables import PLATED_WELLS, QUALITY
-from paintassay.images.views import Views
+from paintassay.images.tables import PLATED_WELLS, QUALITY, views_schema
 
 MEASURES = ["focus_slope", "saturated", "mean", "flagged"]
 # Wells on the contact sheet: some controls first, then treatments from all over the plate.
@@ -25,10 +25,10 @@ def spread(wells, number):
     return wells.iloc[np.unique(np.linspace(0, len(wells) - 1, number).round().astype(int))]
 
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     plate = snakemake.wildcards.plate
-    manifest = pd.read_parquet(files.views)
+    manifest = tables.read_parquet(files.views, views_schema([]), further=True).to_pandas()
     if manifest.empty:
         for path in output:
             save_picture(no_views(f"Plate {plate}"), path)
@@ -48,7 +48,7 @@ with job(snakemake.log[0]):
             spread(one_site[~control], min(TREATMENTS, (~control).sum())),
         ]
     )
-    views = Views(sheet, Path(files.shard).parent)
+    views = intact_views(sheet, Path(files.shard).parent)
     names = [
         " ".join(pair) for pair in zip(sheet["well"], sheet["compound_id"].fillna("?"), strict=True)
     ]

@@ -15,7 +15,7 @@ from paintassay.core.versions import software_versions
 
 KEYS = ["inchikey", "first_block", "parent_inchikey"]
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     dump, settings, output = snakemake.input.dump, snakemake.params.settings, snakemake.output
     compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS, KEYS)
     compounds = compounds.to_pandas()

@@ -10,7 +10,7 @@ from paintassay.core.jobs import job
 
 KEYS = ["inchikey", "first_block", "parent_inchikey"]
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings, output = snakemake.params.settings, snakemake.output
     compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS, KEYS).to_pandas()
     rows = np.array_split(np.arange(len(compounds)), settings["chunks"])[

@@ -7,7 +7,7 @@ from paintassay.images.index import index_plate
 from paintassay.images.matching import count_index
 from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings, output = snakemake.params.settings, snakemake.output
     index, lost = index_plate(
         settings["layout"],

@@ -11,7 +11,7 @@ from paintassay.core.jobs import job
 from paintassay.core.matching import write_counts
 from paintassay.core.versions import software_versions
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings, output = snakemake.params.settings, snakemake.output
     matches, activities = join_chunks(
         [tables.read_parquet(path, MATCHES) for path in snakemake.input.matches],

@@ -7,7 +7,7 @@ from paintassay.core.jobs import job
 from paintassay.images.index import list_plates
 from paintassay.images.tables import PLATES
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings = snakemake.params.settings
     root = settings["url"] or snakemake.input.root
     plates = pd.DataFrame({"plate": list_plates(settings["layout"], root, settings["channels"])})

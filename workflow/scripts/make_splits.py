@@ -8,10 +8,10 @@ from paintassay.dataset.splits import make_splits
 from paintassay.dataset.tables import SPLITS
 from paintassay.labels.tables import MATRIX_COMPOUNDS
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings = snakemake.params.settings
     compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS).to_pandas()
-    labelled = tables.read_csv(snakemake.input.labels, MATRIX_COMPOUNDS)["INCHIKEY"]
+    labelled = tables.read_csv(snakemake.input.labels, MATRIX_COMPOUNDS, ["INCHIKEY"])["INCHIKEY"]
     counts = [
         check_match(
             snakemake.input.labels,

@@ -11,7 +11,7 @@ from paintassay.training.description import (
 from paintassay.training.tables import COSTS, TIMING
 from paintassay.training.weights import load_trained
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     trainings = []
     for weights, timing in zip(snakemake.input.weights, snakemake.input.timing, strict=True):
         model, trained = load_trained(weights)

@@ -1,11 +1,10 @@
 """Predict every task for the views of the chosen parts, with one trained model."""
 
-import pandas as pd
 import torch
 
 from paintassay.core.jobs import job
 from paintassay.core.tables import read_csv, write_parquet
-from paintassay.dataset.parts import add_parts, parts_of
+from paintassay.dataset.parts import add_parts, parts_of, read_dataset
 from paintassay.labels.tables import ASSAYS
 from paintassay.predictions.tables import prediction_table
 from paintassay.training.gpus import choose_devices
@@ -14,7 +13,7 @@ from paintassay.training.samples import CellFiles, FeatureFiles, SampleSource, r
 from paintassay.training.settings import Settings
 from paintassay.training.weights import load_trained
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, params = snakemake.input, snakemake.params
     settings, compute = params.settings, params.compute
     torch.set_num_threads(snakemake.threads)
@@ -28,7 +27,7 @@ with job(snakemake.log[0]):
             files.features, files.feature_wells, files.feature_names, trained.standardise
         )
     source = SampleSource(files.views, settings["shards"], cells, features)
-    rows = parts_of(pd.read_parquet(files.views), int(snakemake.wildcards.split), settings["parts"])
+    rows = parts_of(read_dataset(files.views), int(snakemake.wildcards.split), settings["parts"])
     samples, channels = read_samples(rows, source)
     tasks = read_csv(files.assays, ASSAYS)["TASK"].to_list()
     check_fit(trained, tasks, channels, samples.shape, files.weights)

@@ -3,8 +3,6 @@
 from contextlib import nullcontext
 from pathlib import Path
 
-import pandas as pd
-
 from paintassay.chembl.downloads import fetched
 from paintassay.core import tables
 from paintassay.core.jobs import job
@@ -13,11 +11,12 @@ from paintassay.dataset.cells import read_cells
 from paintassay.dataset.matching import count_cells
 from paintassay.dataset.tables import CELLS, LOST_CELLS
 from paintassay.images.shards import read_shape
+from paintassay.images.tables import views_schema
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, url, output = snakemake.input, snakemake.params.settings["url"], snakemake.output
     plate = snakemake.wildcards.plate
-    views = pd.read_parquet(files.views)
+    views = tables.read_parquet(files.views, views_schema([])).to_pandas()
     *_, height, width = read_shape(files.shard)
     source = nullcontext(files.tables)
     if url:

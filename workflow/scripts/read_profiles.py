@@ -12,7 +12,7 @@ from paintassay.dataset.profiles import read_profiles
 from paintassay.dataset.tables import FEATURE_WELLS, PROFILE_PROBLEMS
 from paintassay.images.tables import PLATED_WELLS
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     output = snakemake.output
     # One file may hold several plates.
     paths = list(dict.fromkeys(snakemake.input.tables))

@@ -10,7 +10,7 @@ from paintassay.images.roles import choose_doses
 from paintassay.images.tables import PLATED_WELLS, UNMATCHED
 from paintassay.plan.sources import read_plates
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     if files.wells:
         wells = read_wells(files.wells, settings["controls"], settings["dose_column"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from paintassay.chembl.downloads import download_all, read_checksums
 from paintassay.core.jobs import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings, output = snakemake.params.settings, snakemake.output
     logging.info("%s; %s", snakemake.params.origin.line, settings["url"])
     # Beside the outputs, so that what a killed job has fetched is there for the next.

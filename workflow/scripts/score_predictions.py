@@ -14,7 +14,7 @@ from paintassay.statistics.scoring import score_runs
 from paintassay.statistics.tables import EXCLUDED, LEVELS, METRICS
 from paintassay.statistics.tools import read_tool
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, settings = snakemake.input, snakemake.params.settings
     labels = read_labels(files.labels, files.assays)
     splits = tables.read_parquet(files.splits, SPLITS).to_pandas()

@@ -29,7 +29,7 @@ from paintassay.labels.tables import (
     UNKNOWN_COMMENTS,
 )
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, config, output = snakemake.input, snakemake.params.settings["config"], snakemake.output
     matches = tables.read_parquet(files.matches, MATCHES).to_pandas()
     activities = tables.read_parquet(files.activities, ACTIVITIES, ["molecule_chembl_id"])

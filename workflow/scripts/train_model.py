@@ -7,7 +7,7 @@ from paintassay.training.job import OutputFiles, TrainingJob, run_training
 from paintassay.training.samples import CellFiles, FeatureFiles, SampleSource
 from paintassay.training.settings import Settings
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, params, output = snakemake.input, snakemake.params, snakemake.output
     settings, compute, wildcards = params.settings, params.compute, snakemake.wildcards
     cells, features = None, None

@@ -21,7 +21,7 @@ COLUMNS = [
     "potential_duplicate",
 ]
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.input, snakemake.output):
     output = snakemake.output
     meaning = read_comment_table(
         snakemake.input.comment_table or snakemake.params.own.comment_table

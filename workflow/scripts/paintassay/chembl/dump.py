@@ -15,6 +15,7 @@ from paintassay.chembl.release import check_release
 from paintassay.chembl.tables import ACTIVITIES, MATCHES, MatchOn
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
+from paintassay.core.sqlite import immutable_uri
 from paintassay.core.tables import conform, sorted_by
 
 log = logging.getLogger(__name__)
@@ -185,8 +186,7 @@ def extract_activities(
 def _open_dump(path: PathLike) -> Iterator[adbc_driver_sqlite.dbapi.Cursor]:
     """A cursor on the dump, read-only; damage that is found now or later becomes an InputError."""
     _check_file(path)
-    # With immutable there are no lock files, so that a read-only folder is enough.
-    uri = f"{Path(path).resolve().as_uri()}?mode=ro&immutable=1"
+    uri = immutable_uri(path)
     try:
         with (
             adbc_driver_sqlite.dbapi.connect(uri) as connection,

@@ -72,8 +72,17 @@ def write_json(data: object, path: PathLike) -> None:
 
 
 def read_json(path: PathLike) -> Any:
-    """Read a JSON file (UTF-8)."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file (UTF-8) of this workflow; what is no JSON is an `InputError`."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(path, "does not exist", "run the same command again") from error
+    except ValueError as error:
+        raise InputError(
+            path,
+            f"is not a whole JSON file ({error})",
+            "delete it and run the same command again, which makes it anew",
+        ) from error
 
 
 def write_text(text: str, path: PathLike) -> None:

@@ -1,4 +1,4 @@
-"""Run a job: it logs to its file, waits for its predecessor, and takes its workers with it."""
+"""Run a job: with a log, after its predecessor, on intact inputs; its workers end with it."""
 
 import fcntl
 import hashlib
@@ -8,18 +8,24 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from paintassay.core.checksums import compare_files, remove_notes, results_of, write_notes
 from paintassay.core.errors import NO_MORE, InputError, PathLike, refusal
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def job(path: PathLike) -> Iterator[None]:
+def job(
+    path: PathLike, inputs: Collection[PathLike] = (), outputs: Collection[PathLike] = ()
+) -> Iterator[None]:
     """Log everything that happens inside to a file, errors with their traceback.
+
+    Before, inputs are compared with the checksums that earlier jobs have noted of them; at the end,
+    those of the outputs are noted (`core.checksums`).
 
     Users can mend an `InputError`, and a disk that is full or read-only: the message alone goes
     to the screen, the traceback to the file. In either case the process ends with exit status 1.
@@ -29,6 +35,9 @@ def job(path: PathLike) -> Iterator[None]:
     ----------
     path : str or Path
         The log file, started anew.
+    inputs, outputs : collection of str or Path
+        What the job reads and writes. Outputs that have checksums of their own, such as shards,
+        are left out.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
@@ -39,7 +48,13 @@ def job(path: PathLike) -> Iterator[None]:
     logging.captureWarnings(True)
     try:
         with alone(path):
+            compare_files(inputs)
+            results = results_of(path, outputs)
+            if results is not None:
+                remove_notes(results, outputs)
             yield
+            if results is not None:
+                write_notes(results, outputs)
     except Exception as error:
         logging.exception("failed")
         if isinstance(error, OSError) and error.errno in NO_MORE:

@@ -1,7 +1,8 @@
 """Write and read tables as files, checked against schemas that give each column a meaning."""
 
+import json
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike, atomic_path
+from paintassay.core.parquet import AGAIN, open_sealed, write_sealed
 
 # What can be written as a table.
 TableData: TypeAlias = pd.DataFrame | pa.Table | list[dict[str, Any]]
@@ -18,13 +20,48 @@ TableData: TypeAlias = pd.DataFrame | pa.Table | list[dict[str, Any]]
 text, integer, real = pa.string(), pa.int64(), pa.float64()
 
 
-def table_schema(description: str, *columns: tuple[str | pa.DataType, ...]) -> pa.Schema:
-    """Make an Arrow schema from (name, type, meaning) or (name, type, meaning, "optional")."""
+class Between(NamedTuple):
+    """The least and the most that a value of a column can be."""
+
+    least: float
+    most: float
+
+
+class Among(NamedTuple):
+    """All that a value of a column can be."""
+
+    values: tuple[str | int, ...]
+
+
+count = Between(0, 2**53)
+share = Between(0, 1)
+# A mean of float32 numbers can be that much beyond the largest of them.
+_ROUNDING = 1e-6
+
+
+def table_schema(
+    description: str, *columns: tuple[str | pa.DataType | Between | Among, ...]
+) -> pa.Schema:
+    """Make an Arrow schema.
+
+    Parameters
+    ----------
+    description : str
+    *columns : tuple
+        Name, type and meaning of each, with "optional" where a value may be missing, and with
+        `Between` or `Among` where not every value can be; what cannot be is refused on reading.
+
+    Returns
+    -------
+    pyarrow.Schema
+    """
     fields = []
-    for name, kind, meaning, *optional in columns:
-        fields.append(
-            pa.field(name, kind, nullable=bool(optional), metadata={"description": meaning})
-        )
+    for name, kind, meaning, *rest in columns:
+        metadata = {"description": meaning}
+        for limits in rest:
+            if isinstance(limits, Between | Among):
+                metadata["values"] = json.dumps(limits._asdict())
+        fields.append(pa.field(name, kind, nullable="optional" in rest, metadata=metadata))
     return pa.schema(fields, metadata={"description": description})
 
 
@@ -65,9 +102,8 @@ def conform(data: TableData, schema: pa.Schema) -> pa.Table:
 
 
 def write_parquet(data: TableData, path: PathLike, schema: pa.Schema) -> None:
-    """Write a table that fits `schema` as Parquet, atomically and byte for byte repeatable."""
-    with atomic_path(path) as temporary:
-        pq.write_table(conform(data, schema), temporary, compression="zstd")
+    """Write a table that fits `schema` as Parquet, as `core.parquet.write_sealed` does."""
+    write_sealed(conform(data, schema), path)
 
 
 def write_csv(data: TableData, path: PathLike, schema: pa.Schema) -> None:
@@ -79,9 +115,64 @@ def write_csv(data: TableData, path: PathLike, schema: pa.Schema) -> None:
 
 
 def read_parquet(
-    path: PathLike, schema: pa.Schema, columns: Sequence[str] | None = None
+    path: PathLike,
+    schema: pa.Schema,
+    columns: Sequence[str] | None = None,
+    further: bool = False,
 ) -> pa.Table:
     """Read a Parquet table of this workflow.
+
+    Parameters
+    ----------
+    path : str or Path
+    schema : pyarrow.Schema
+        What it must contain.
+    columns : list of str, optional
+        Only these.
+    further : bool
+        Also the columns that the schema does not name.
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Raises
+    ------
+    InputError
+        The file is damaged or no Parquet file, does not have the schema's columns and types, or has
+        a value that cannot be.
+    """
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
+    with open_sealed(path) as file:
+        return read_columns(file, path, schema, further)
+
+
+def read_columns(
+    file: pq.ParquetFile, path: PathLike, schema: pa.Schema, further: bool = False
+) -> pa.Table:
+    """Read columns of a Parquet file that `core.parquet.open_sealed` has opened.
+
+    Parameters and errors are those of `read_parquet`.
+    """
+    for field in schema:
+        name = field.name
+        names = file.schema_arrow.names
+        if name not in names or file.schema_arrow.field(name).type != field.type:
+            raise InputError(
+                path,
+                f"column {name} of type {field.type} is missing",
+                "the file comes from another version of this workflow; remove it and run again",
+            )
+    table = file.read(None if further else schema.names)
+    check_values(table, schema, path)
+    return table
+
+
+def read_csv(
+    path: PathLike, schema: pa.Schema, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read a CSV table that `write_csv` wrote.
 
     Parameters
     ----------
@@ -93,39 +184,80 @@ def read_parquet(
 
     Returns
     -------
-    pyarrow.Table
+    pandas.DataFrame
 
     Raises
     ------
     InputError
-        The file is no Parquet file or does not have the schema's columns and types.
+        The file cannot be read, lacks a column, or has a value that cannot be.
     """
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
-    try:
-        file_schema = pq.read_schema(path)
-    except pa.ArrowInvalid as error:
-        raise InputError(path, f"is not a Parquet file ({error})") from error
-    for field in schema:
-        name = field.name
-        if name not in file_schema.names or file_schema.field(name).type != field.type:
-            raise InputError(
-                path,
-                f"column {name} of type {field.type} is missing",
-                "the file comes from another version of this workflow; remove it and run again",
-            )
-    return pq.read_table(path, columns=schema.names)
-
-
-def read_csv(path: PathLike, schema: pa.Schema) -> pd.DataFrame:
-    """Read a CSV table that `write_csv` wrote, as a pandas.DataFrame."""
-    table = pa.csv.read_csv(
-        path,
-        convert_options=pa.csv.ConvertOptions(
-            column_types={field.name: field.type for field in schema}, strings_can_be_null=True
-        ),
+    options = pa.csv.ConvertOptions(
+        column_types={field.name: field.type for field in schema},
+        include_columns=schema.names if columns is not None else None,
+        strings_can_be_null=True,
     )
+    try:
+        table = pa.csv.read_csv(path, convert_options=options)
+    except FileNotFoundError as error:
+        raise InputError(path, "does not exist", "run the same command again") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(path, f"is not a whole table ({reason})", AGAIN) from error
+    if missing := [name for name in schema.names if name not in table.column_names]:
+        raise InputError(path, f"has no column {missing[0]}", AGAIN)
+    check_values(table, schema, path)
     return table.to_pandas()
+
+
+def check_values(table: pa.Table, schema: pa.Schema, path: PathLike) -> None:
+    """Refuse values that cannot be: outside of their limits, or missing where none may be.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        With the columns of the schema.
+    schema : pyarrow.Schema
+        As from `table_schema`.
+    path : str or Path
+        The file that it was read from.
+
+    Raises
+    ------
+    InputError
+        The first such value, with its column and row.
+    """
+    for field in schema:
+        column = table[field.name]
+        bad = _impossible(column, field)
+        if bad is not None and (row := pc.index(bad, True).as_py()) >= 0:
+            value = column[row].as_py()
+            shown = "a missing value" if value is None else f"the value {value}"
+            raise InputError(
+                path, f"row {row + 1} has {shown} in column {field.name}, which cannot be", AGAIN
+            )
+
+
+def _impossible(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray | None:
+    """Whether each value cannot be; None if all can."""
+    # An empty text of a CSV table comes back as a missing one.
+    is_text = pa.types.is_string(field.type)
+    bad = pc.is_null(column) if column.null_count and not field.nullable and not is_text else None
+    if pa.types.is_floating(field.type) and not field.nullable:
+        bad = pc.is_null(column, nan_is_null=True)
+    limits = json.loads((field.metadata or {}).get(b"values", b"{}"))
+    if "values" in limits:
+        known = pc.is_in(column, pa.array(limits["values"], field.type))
+        outside = pc.invert(known)
+    elif limits:
+        below = pc.less(column, limits["least"] - _ROUNDING)
+        outside = pc.or_(below, pc.greater(column, limits["most"] + _ROUNDING))
+    else:
+        return bad
+    # What is missing was judged above.
+    outside = pc.if_else(pc.is_null(column), False, outside)
+    return outside if bad is None else pc.or_(bad, outside)
 
 
 def joined(lists: Iterable[Iterable[object]]) -> pd.Series:

@@ -141,7 +141,7 @@ class ParquetTable:
     """An open Parquet table; its attributes are those of `CsvTable`."""
 
     def __init__(self, file: BinaryIO, where: str) -> None:
-        self.where, self._file = where, pq.ParquetFile(file)
+        self.where, self._file = where, pq.ParquetFile(file, page_checksum_verification=True)
         self._columns = {name.strip(): name for name in self._file.schema_arrow.names}
         self.names = [name.strip() for name in self._file.schema_arrow.names if name.strip()]
 

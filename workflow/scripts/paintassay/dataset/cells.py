@@ -13,6 +13,7 @@ from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import VIEW
 from paintassay.core.sizes import WorkSize
+from paintassay.core.sqlite import immutable_uri
 from paintassay.core.user_tables import opened_table
 from paintassay.dataset.tables import CELLS, LOST_CELLS
 from paintassay.images.wells import site_number, well_name
@@ -190,11 +191,7 @@ def _read_source(
 
 
 def _read_sqlite(path: Path, plate: str | None, name_pattern: str | None) -> Iterator[pd.DataFrame]:
-    if not path.is_file():
-        raise InputError(path, "does not exist")
-    # immutable spares the lock files, so that a read-only folder will do.
-    uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-    with closing(sqlite3.connect(uri, uri=True)) as database:
+    with closing(sqlite3.connect(immutable_uri(path), uri=True)) as database:
         images = pd.concat(_fetch_rows(database.execute(IMAGE_QUERY)), ignore_index=True)
         images = _identify_images(images, plate, name_pattern, f"{path}, table Image")
         for batch in _fetch_rows(database.execute(NUCLEI_QUERY)):

@@ -5,7 +5,16 @@ from collections.abc import Collection
 import pandas as pd
 
 from paintassay.core.errors import InputError
+from paintassay.core.files import PathLike
 from paintassay.core.keys import UNLABELLED, WELL
+from paintassay.core.tables import read_parquet
+from paintassay.dataset.tables import dataset_schema
+from paintassay.images.tables import views_schema
+
+
+def read_dataset(path: PathLike) -> pd.DataFrame:
+    """Read the data set with all its channels and splits: `dataset.tables.dataset_schema`."""
+    return read_parquet(path, dataset_schema(views_schema([]), 0), further=True).to_pandas()
 
 
 def parts_of(manifest: pd.DataFrame, split: int, parts: Collection[str]) -> pd.DataFrame:

@@ -2,7 +2,9 @@
 
 import pyarrow as pa
 
-from paintassay.core.tables import integer, real, table_schema, text
+from paintassay.core.tables import Among, count, integer, real, table_schema, text
+
+_PARTS = Among(("train", "validation", "test"))
 
 CELLS = table_schema(
     "Centres of single cells.",
@@ -10,8 +12,8 @@ CELLS = table_schema(
     ("well", text, "well, such as A01"),
     ("site", integer, "field of view within the well"),
     ("cell", integer, "number of the cell within the view"),
-    ("x", real, "column of its centre, in pixels from the left"),
-    ("y", real, "row of its centre, in pixels from the top"),
+    ("x", real, "column of its centre, in pixels from the left", count),
+    ("y", real, "row of its centre, in pixels from the top", count),
 )
 
 FEATURE_WELLS = table_schema(
@@ -25,14 +27,14 @@ SPLITS = table_schema(
     ("split", integer, "number of the split, from 1"),
     ("inchikey", text, "standard InChIKey of the compound"),
     ("group", text, "what must stay together: InChIKey, first block or scaffold"),
-    ("part", text, "train, validation or test"),
+    ("part", text, "train, validation or test", _PARTS),
 )
 
 COMPOUNDS_WITHOUT_IMAGES = table_schema(
     "Compounds with labels that no view shows.",
     ("inchikey", text, "standard InChIKey"),
     ("compound_ids", text, "the library's identifiers, separated by ;"),
-    ("wells", integer, "wells that hold it as a treatment"),
+    ("wells", integer, "wells that hold it as a treatment", count),
     ("reason", text, "where it was lost"),
 )
 
@@ -40,18 +42,18 @@ IMAGES_WITHOUT_LABELS = table_schema(
     "Compounds with views but without labels; models can predict them.",
     ("compound_id", text, "the library's identifier", "optional"),
     ("inchikey", text, "standard InChIKey", "optional"),
-    ("wells", integer, "its wells that have views"),
-    ("views", integer, "its views"),
+    ("wells", integer, "its wells that have views", count),
+    ("views", integer, "its views", count),
     ("reason", text, "no label, or no InChIKey to look for one"),
 )
 
 PARTS = table_schema(
     "Size of each part of each split.",
     ("split", integer, "number of the split, from 1"),
-    ("part", text, "train, validation or test"),
-    ("compounds", integer, "compounds in the part"),
-    ("compounds_with_views", integer, "those of them that have views"),
-    ("views", integer, "their views"),
+    ("part", text, "train, validation or test", _PARTS),
+    ("compounds", integer, "compounds in the part", count),
+    ("compounds_with_views", integer, "those of them that have views", count),
+    ("views", integer, "their views", count),
 )
 
 
@@ -83,7 +85,7 @@ def dataset_schema(views: pa.Schema, splits: int) -> pa.Schema:
         ("inchikey", text, "standard InChIKey of the compound", "optional"),
         ("labelled", pa.bool_(), "whether it shows a treatment with a compound that has labels"),
         *(
-            (f"split_{split}", text, "its part, where it is labelled", "optional")
+            (f"split_{split}", text, "its part, where it is labelled", "optional", _PARTS)
             for split in range(1, splits + 1)
         ),
     )
@@ -100,7 +102,7 @@ PROFILE_PROBLEMS = table_schema(
         "optional",
     ),
     ("problem", text, "the kind of problem, always in the same words"),
-    ("wells", integer, "how many wells have it"),
+    ("wells", integer, "how many wells have it", count),
     ("outcome", text, "dropped: the feature, or the well; filled: with the median over the plate"),
 )
 
@@ -110,6 +112,6 @@ LOST_CELLS = table_schema(
     ("well", text, "well, such as A01", "optional"),
     ("site", integer, "field of view within the well", "optional"),
     ("problem", text, "the kind of problem, always in the same words"),
-    ("cells", integer, "how many cells of the view have it"),
+    ("cells", integer, "how many cells of the view have it", count),
     ("detail", text, "an example", "optional"),
 )

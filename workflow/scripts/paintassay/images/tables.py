@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from paintassay.core.tables import integer, real, table_schema, text
+from paintassay.core.tables import count, integer, real, share, table_schema, text
 
 PLATE_INDEX = table_schema(
     "Where the pixels of each plate, well, site and channel are.",
@@ -40,8 +40,8 @@ UNMATCHED = table_schema(
     "Compounds on the plates that have no InChIKey from the library.",
     ("compound_id", text, "identifier on the plate maps"),
     ("problem", text, "the kind of problem, always in the same words"),
-    ("wells", integer, "wells that hold it"),
-    ("plates", integer, "plates that hold it"),
+    ("wells", integer, "wells that hold it", count),
+    ("plates", integer, "plates that hold it", count),
 )
 
 PLATES = table_schema("The plates of the screen.", ("plate", text, "plate barcode"))
@@ -75,7 +75,7 @@ DAMAGED_VIEWS = table_schema(
     ("well", text, "well, such as A01"),
     ("site", integer, "field of view within the well"),
     ("shard", text, "file name of its shard"),
-    ("row", integer, "its row in the shard, from 0"),
+    ("row", integer, "its row in the shard, from 0", count),
     ("problem", text, "the kind of problem, always in the same words"),
 )
 
@@ -85,11 +85,11 @@ QUALITY = table_schema(
     ("well", text, "well, such as A01"),
     ("site", integer, "field of view within the well"),
     ("channel", text, "name of the channel"),
-    ("saturated", real, "share of pixels at the highest value of the bit depth"),
+    ("saturated", real, "share of pixels at the highest value of the bit depth", share),
     ("focus_slope", real, "slope of the log-log power spectrum; steeper (lower) is blurrier"),
     ("background", real, "5th percentile of the pixels"),
     ("mean", real, "mean of the pixels"),
-    ("contrast", real, "(99th - 1st percentile) / (99th + 1st percentile)"),
+    ("contrast", real, "(99th - 1st percentile) / (99th + 1st percentile)", share),
     ("flags", text, "blank, saturated, blurred, ... separated by ;, or empty"),
 )
 
@@ -113,7 +113,7 @@ def views_schema(channels: Iterable[str]) -> pa.Schema:
         ("well", text, "well, such as A01"),
         ("site", integer, "field of view within the well"),
         ("shard", text, "file name of its shard"),
-        ("row", integer, "its row in the shard, from 0"),
+        ("row", integer, "its row in the shard, from 0", count),
         *(
             (f"clip_level_{channel}", integer, f"raw value that became 256 in {channel}")
             for channel in channels

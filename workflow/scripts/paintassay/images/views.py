@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.parquet as pq
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
@@ -69,8 +68,8 @@ class Views:
             where, table, columns = "manifest", manifest, manifest.columns
         else:
             where = str(manifest)
-            table = read_parquet(where, views_schema([]), COLUMNS).to_pandas()
-            columns = pq.read_schema(where).names
+            table = read_parquet(where, views_schema([]), further=True).to_pandas()
+            columns = table.columns
         if absent := [name for name in COLUMNS if name not in table]:
             raise InputError(where, f"has no column {', '.join(absent)}")
         names = channel_names(columns)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
@@ -43,7 +44,9 @@ def read_labels(label_matrix: PathLike, assays: PathLike) -> Labels:
     tasks = pd.Index(read_csv(assays, ASSAYS)["TASK"])
     if not tasks.is_unique:
         raise InputError(assays, f"task {tasks[tasks.duplicated()][0]} stands twice")
-    rows = read_parquet(label_matrix, LABELS).to_pandas()
+    # Labels that cannot be are told below, with their compound.
+    schema = pa.schema([field.remove_metadata() for field in LABELS])
+    rows = read_parquet(label_matrix, schema).to_pandas()
     column = tasks.get_indexer(rows["task"])
     hint = "the two files come from different runs; make both again"
     if (column < 0).any():

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.csv
 
-from paintassay.core.tables import integer, real, table_schema, text
+from paintassay.core.tables import Among, count, integer, real, table_schema, text
 
 PCHEMBL_MEANS = table_schema(
     "Part one before thresholds: the mean pChEMBL value of each compound in each assay.",
@@ -18,7 +18,7 @@ PCHEMBL_LABELS = table_schema(
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
     ("threshold", real, "pChEMBL value from which on a compound is active"),
-    ("label", pa.int8(), "+1 active, -1 inactive"),
+    ("label", pa.int8(), "+1 active, -1 inactive", Among((1, -1))),
     ("pchembl_mean", real, "mean pChEMBL value"),
     ("activity_ids", pa.list_(integer), "the ChEMBL activities behind it, ascending"),
 )
@@ -27,9 +27,9 @@ COMMENT_LABELS = table_schema(
     "Part two: the majority of the activity comments on each compound in each assay.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
-    ("label", pa.int8(), "+1 active, -1 inactive"),
-    ("active_votes", integer, "comments that say active"),
-    ("inactive_votes", integer, "comments that say inactive"),
+    ("label", pa.int8(), "+1 active, -1 inactive", Among((1, -1))),
+    ("active_votes", integer, "comments that say active", count),
+    ("inactive_votes", integer, "comments that say inactive", count),
     ("activity_ids", pa.list_(integer), "the ChEMBL activities that voted, ascending"),
 )
 
@@ -37,14 +37,14 @@ COMMENT_TIES = table_schema(
     "Compounds and assays with as many active as inactive comments: no label.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
-    ("votes", integer, "comments on either side"),
+    ("votes", integer, "comments on either side", count),
     ("activity_ids", text, "the ChEMBL activities that voted, separated by ;"),
 )
 
 UNKNOWN_COMMENTS = table_schema(
     "Activity comments that the comment table does not list, most frequent first.",
     ("comment", text, "normalised: stripped, case folded, blanks collapsed"),
-    ("activities", integer, "how many activities carry it"),
+    ("activities", integer, "how many activities carry it", count),
     ("example", text, "one of its spellings, as written"),
 )
 
@@ -52,17 +52,22 @@ LABELS = table_schema(
     "The label matrix: one row a label, sorted by compound and task.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("task", text, "name of the task, as in the table of assays"),
-    ("label", pa.int8(), "+1 active, -1 inactive"),
+    ("label", pa.int8(), "+1 active, -1 inactive", Among((1, -1))),
 )
 
 ASSAYS = table_schema(
     "The tasks: the columns of the label matrix, in its order.",
     ("ASSAY_ID", integer, "ChEMBL's internal assay number; not in the web service", "optional"),
     ("ASSAY_CHEMBL_ID", text, "ChEMBL assay"),
-    ("KIND", text, "pchembl: part one, a threshold; comment: part two, the majority of comments"),
+    (
+        "KIND",
+        text,
+        "pchembl: part one, a threshold; comment: part two, the majority of comments",
+        Among(("pchembl", "comment")),
+    ),
     ("THRESHOLD", real, "pChEMBL value from which on a compound is active", "optional"),
-    ("ACTIVES", integer, "active compounds"),
-    ("INACTIVES", integer, "inactive compounds"),
+    ("ACTIVES", integer, "active compounds", count),
+    ("INACTIVES", integer, "inactive compounds", count),
     ("TASK", text, "name of the task"),
     ("ASSAY_TYPE", text, "B binding, F functional, A ADMET, T toxicity, P, U", "optional"),
     ("TARGET_CHEMBL_ID", text, "ChEMBL target of the assay", "optional"),
@@ -73,7 +78,7 @@ ASSAYS = table_schema(
 
 MATRIX_COMPOUNDS = table_schema(
     "The rows of the label matrix, in its order.",
-    ("INDEX", integer, "row of the label matrix, counted from 0"),
+    ("INDEX", integer, "row of the label matrix, counted from 0", count),
     ("INCHIKEY", text, "standard InChIKey"),
 )
 
@@ -83,8 +88,8 @@ DROPPED_ASSAYS = table_schema(
     ("assay_chembl_id", text, "ChEMBL assay"),
     ("kind", text, "pchembl or comment"),
     ("threshold", real, "pChEMBL threshold", "optional"),
-    ("actives", integer, "active compounds"),
-    ("inactives", integer, "inactive compounds"),
+    ("actives", integer, "active compounds", count),
+    ("inactives", integer, "inactive compounds", count),
     ("reason", text, "why it was dropped"),
 )
 
@@ -99,10 +104,15 @@ CONFLICTS = table_schema(
     "Compounds and assays on which the two parts contradict each other.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
-    ("pchembl_label", pa.int8(), "part one at the threshold: +1 active, -1 inactive"),
+    (
+        "pchembl_label",
+        pa.int8(),
+        "part one at the threshold: +1 active, -1 inactive",
+        Among((1, -1)),
+    ),
     ("threshold", real, "highest threshold reached if active, lowest threshold if inactive"),
     ("pchembl_mean", real, "mean pChEMBL value"),
-    ("comment_label", pa.int8(), "part two: +1 active, -1 inactive"),
-    ("active_votes", integer, "comments that say active"),
-    ("inactive_votes", integer, "comments that say inactive"),
+    ("comment_label", pa.int8(), "part two: +1 active, -1 inactive", Among((1, -1))),
+    ("active_votes", integer, "comments that say active", count),
+    ("inactive_votes", integer, "comments that say inactive", count),
 )

@@ -1,24 +1,30 @@
 """The tables of predictions: their columns, and how they are made and read."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from paintassay.core import tables
 from paintassay.core.files import PathLike
-from paintassay.core.tables import integer, real, table_schema, text
+from paintassay.core.parquet import open_sealed
+from paintassay.core.tables import Among, Between, count, integer, real, share, table_schema, text
 
 _REPLICATE = ("replicate", integer, "replicate of the model, from 1")
 _PLATE = ("plate", text, "plate barcode")
 _WELL = ("well", text, "well, such as A01")
 _KEY = ("inchikey", text, "standard InChIKey of the compound")
-_PART = ("part", text, "train, validation, test or unlabelled, in the model's split")
+_PART = (
+    "part",
+    text,
+    "train, validation, test or unlabelled, in the model's split",
+    Among(("train", "validation", "test", "unlabelled")),
+)
 _DOSE = ("dose", real, "dose in the unit of the plate maps, where they say it", "optional")
-_VIEWS = ("views", integer, "views that were averaged")
-_REPLICATES = ("replicates", integer, "replicates that were averaged")
+_VIEWS = ("views", integer, "views that were averaged", count)
+_REPLICATES = ("replicates", integer, "replicates that were averaged", count)
 VIEW_KEYS = [
     _PLATE,
     _WELL,
@@ -31,11 +37,16 @@ WELL_KEYS = [_REPLICATE, _PLATE, _WELL, (*_KEY, "optional"), _PART, _VIEWS, _DOS
 COMPOUND_KEYS = [_REPLICATE, _KEY, _PART, _VIEWS]
 ENSEMBLE_KEYS = [_KEY, _PART, _REPLICATES]
 
-PROBABILITY = ("probability that it is active",)
-SPREAD = ("standard deviation of that probability; missing where there is only one", "optional")
+Meaning: TypeAlias = tuple[str | Between, ...]
+PROBABILITY: Meaning = ("probability that it is active", share)
+SPREAD: Meaning = (
+    "standard deviation of that probability; missing where there is only one",
+    "optional",
+    share,
+)
 
 # What each file says, its first columns, and what its columns of tasks hold.
-FILES: dict[str, tuple[str, list[tuple], tuple[str, ...]]] = {
+FILES: dict[str, tuple[str, list[tuple], Meaning]] = {
     "views": ("Predictions of each view by one replicate.", VIEW_KEYS, PROBABILITY),
     "wells": ("Mean prediction of the views of each well.", WELL_KEYS, PROBABILITY),
     "wells_spread": ("Spread over the views of each well.", WELL_KEYS, SPREAD),
@@ -50,7 +61,7 @@ def prediction_schema(
     description: str,
     keys: Sequence[tuple],
     tasks: Sequence[str],
-    meaning: tuple[str, ...] = PROBABILITY,
+    meaning: Meaning = PROBABILITY,
 ) -> pa.Schema:
     """Schema of a table with one float32 column a task.
 
@@ -122,15 +133,19 @@ def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarra
     Raises
     ------
     InputError
-        The file is no such table.
+        The file is no such table, is damaged, or has a value that cannot be. A score that is not a
+        number is none of these: a model that has diverged gives it.
     """
-    table = tables.read_parquet(path, table_schema("", *FILES[name][1]))
+    _, columns, meaning = FILES[name]
     # By pieces, and not read ahead: else the file and two copies of it are in memory at once.
-    with pq.ParquetFile(path, pre_buffer=False) as file:
+    with open_sealed(path) as file:
+        table = tables.read_columns(file, path, table_schema("", *columns))
         tasks = [task for task in file.schema_arrow.names if task not in table.column_names]
+        limits = prediction_schema("", [], tasks, (*meaning, "optional"))
         scores = np.empty((len(table), len(tasks)), np.float32)
         first = 0
         for batch in file.iter_batches(columns=tasks):
+            tables.check_values(pa.Table.from_batches([batch]), limits, path)
             block = scores[first : first + len(batch)]
             for column, values in enumerate(batch.columns):
                 block[:, column] = values.to_numpy(zero_copy_only=False)

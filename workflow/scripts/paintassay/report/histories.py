@@ -1,12 +1,16 @@
 """Read the history of a training from the files that it wrote."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
+from paintassay.core.parquet import AGAIN
 from paintassay.core.tables import read_csv
 from paintassay.training.tables import TIMING
 
@@ -51,21 +55,39 @@ def read_history(
     Returns
     -------
     TrainingHistory
+
+    Raises
+    ------
+    InputError
+        A file is damaged.
     """
     metrics = Path(metrics)
     model, split, replicate = metrics.parts[-4:-1]
     best_epoch = seconds = None
     if card is not None:
-        header = Path(card).read_text(encoding="utf-8").split("---\n")[1]
-        best_epoch = yaml.safe_load(header)["paintassay"]["best_epoch"]
+        with _readable(card):
+            header = Path(card).read_text(encoding="utf-8").split("---\n")[1]
+            best_epoch = yaml.safe_load(header)["paintassay"]["best_epoch"]
     if timing is not None:
         times = read_csv(timing, TIMING)[["training_seconds", "validation_seconds"]]
         seconds = float(times.to_numpy().sum()) if len(times) else None
+    with _readable(metrics):
+        epochs = [Epoch(**json.loads(line)) for line in metrics.read_text().splitlines()]
     return TrainingHistory(
         method=model,
         split=int(split.removeprefix("split_")),
         replicate=int(replicate.removeprefix("replicate_")),
-        epochs=[Epoch(**json.loads(line)) for line in metrics.read_text().splitlines()],
+        epochs=epochs,
         best_epoch=best_epoch,
         seconds=seconds,
     )
+
+
+@contextmanager
+def _readable(path: PathLike) -> Iterator[None]:
+    """Turn what goes wrong over the content of a file into an error of the file."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, yaml.YAMLError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(path, f"cannot be read ({reason})", AGAIN) from error

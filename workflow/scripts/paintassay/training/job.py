@@ -12,7 +12,7 @@ import torch
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike, sha256, write_text
 from paintassay.core.tables import write_csv
-from paintassay.dataset.parts import add_parts, parts_of
+from paintassay.dataset.parts import add_parts, parts_of, read_dataset
 from paintassay.labels.reading import Labels, labels_of, read_labels
 from paintassay.models._registry import build_model
 from paintassay.training.authors_weights import load_weights
@@ -137,7 +137,7 @@ def train_on(device: torch.device, rank: int, world: int, job: TrainingJob) -> N
     torch.backends.cudnn.benchmark = True
 
     labels = read_labels(job.labels, job.assays)
-    rows = parts_of(pd.read_parquet(job.source.views), job.split, TRAINED_PARTS)
+    rows = parts_of(read_dataset(job.source.views), job.split, TRAINED_PARTS)
     samples, channels = read_samples(rows, job.source)
     parts = {part: _select_part(samples, rows, labels, part) for part in TRAINED_PARTS}
     counts = {part: _count_part(job, part, labelled) for part, labelled in parts.items()}

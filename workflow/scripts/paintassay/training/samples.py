@@ -15,6 +15,7 @@ from paintassay.core.matching import check_kept
 from paintassay.core.tables import read_parquet
 from paintassay.dataset.profiles import standardise_features, standardise_wells
 from paintassay.dataset.tables import CELLS, FEATURE_WELLS
+from paintassay.images.intact import check_some_views
 from paintassay.images.shards import channel_names
 from paintassay.images.views import Views, window, window_corners
 
@@ -144,16 +145,18 @@ def read_samples(rows: pd.DataFrame, source: SampleSource) -> tuple[Samples, lis
     Raises
     ------
     InputError
-        There are no rows, or the files do not fit them.
+        There are no rows, or the files do not fit them; some views are compared with their
+        checksums.
     """
     if rows.empty:
         raise InputError(source.views, "has no views in these parts")
     if source.features:
         files = source.features
-        matrix = np.load(files.matrix, allow_pickle=False)
+        matrix = _read_matrix(files.matrix)
         wells = read_parquet(files.wells, FEATURE_WELLS).to_pandas()
         names = Path(files.names).read_text(encoding="utf-8").splitlines()
         return feature_samples(rows, matrix, wells, files.standardise), names
+    check_some_views(rows, source.shards)
     if source.cells:
         tables = [read_parquet(path, CELLS).to_pandas() for path in source.cells.tables]
         cells = pd.concat(tables, ignore_index=True)
@@ -161,6 +164,17 @@ def read_samples(rows: pd.DataFrame, source: SampleSource) -> tuple[Samples, lis
     else:
         samples = view_samples(rows, source.shards)
     return samples, channel_names(rows.columns)
+
+
+def _read_matrix(path: PathLike) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            path,
+            f"is not a whole .npy file ({error})",
+            "delete it and run the same command again, which makes it anew",
+        ) from error
 
 
 def view_samples(manifest: pd.DataFrame, folder: PathLike) -> Samples:

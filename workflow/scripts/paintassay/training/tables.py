@@ -1,25 +1,36 @@
 """Tables of training: time, costs and architectures."""
 
-from paintassay.core.tables import integer, real, table_schema, text
+from paintassay.core.tables import count, integer, real, table_schema, text
 
 TIMING = table_schema(
     "Time and memory of each epoch; not the same the next time.",
     ("epoch", integer, "number of the epoch, from 1"),
-    ("training_seconds", real, "seconds of training"),
-    ("validation_seconds", real, "seconds of validation"),
-    ("samples", integer, "samples trained on"),
-    ("peak_memory_mb", real, "most memory in use, in MB: of one GPU, or of the process on a CPU"),
+    ("training_seconds", real, "seconds of training", count),
+    ("validation_seconds", real, "seconds of validation", count),
+    ("samples", integer, "samples trained on", count),
+    (
+        "peak_memory_mb",
+        real,
+        "most memory in use, in MB: of one GPU, or of the process on a CPU",
+        count,
+    ),
     ("device", text, "name of the device"),
 )
 
 COSTS = table_schema(
     "What each model costs; times and memory over all its jobs, as far as they were measured.",
     ("model", text, "name of the model"),
-    ("parameters", integer, "trained parameters"),
-    ("gmacs", real, "10^9 multiply-accumulates for one sample, in evaluation"),
-    ("seconds_per_epoch", real, "training seconds of an epoch, median", "optional"),
-    ("samples_per_second", real, "training samples a second, median over epochs", "optional"),
-    ("peak_memory_mb", real, "largest peak of a device's memory in MB", "optional"),
+    ("parameters", integer, "trained parameters", count),
+    ("gmacs", real, "10^9 multiply-accumulates for one sample, in evaluation", count),
+    ("seconds_per_epoch", real, "training seconds of an epoch, median", "optional", count),
+    (
+        "samples_per_second",
+        real,
+        "training samples a second, median over epochs",
+        "optional",
+        count,
+    ),
+    ("peak_memory_mb", real, "largest peak of a device's memory in MB", "optional", count),
     ("device", text, "devices that it was trained on, separated by ;", "optional"),
 )
 
@@ -31,5 +42,5 @@ ARCHITECTURES = table_schema(
     ("kind", text, "its class in PyTorch"),
     ("settings", text, "what it was made with"),
     ("output", text, "shape of what it gives for one sample"),
-    ("parameters", integer, "its parameters; 0 where it is used again"),
+    ("parameters", integer, "its parameters; 0 where it is used again", count),
 )

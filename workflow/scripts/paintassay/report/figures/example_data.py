@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from paintassay.core.files import PathLike
+from paintassay.images.intact import intact_views
 from paintassay.images.shards import channel_names
 from paintassay.images.views import Views
 from paintassay.labels.reading import Labels
@@ -212,7 +213,7 @@ def views_of(data: pd.DataFrame, manifest: pd.DataFrame, folder: PathLike) -> Vi
         As `images.views.Views`: a shard is missing or damaged, for example.
     """
     place = ["plate", "well", "site"]
-    return Views(data[place].merge(manifest, on=place, how="left"), folder)
+    return intact_views(data[place].merge(manifest, on=place, how="left"), folder)
 
 
 def channels_data(manifest: pd.DataFrame) -> pd.DataFrame:

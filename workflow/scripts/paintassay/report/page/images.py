@@ -13,7 +13,9 @@ from PIL import Image
 
 from paintassay.core.files import PathLike
 from paintassay.core.tables import read_parquet
+from paintassay.dataset.parts import read_dataset
 from paintassay.images.composites import channel_colours, composite, display_range, stains
+from paintassay.images.intact import intact_views
 from paintassay.images.views import Views
 from paintassay.labels.tables import LABELS
 from paintassay.predictions.tables import read_predictions
@@ -156,12 +158,12 @@ def example_pictures(
     PageExamples
         Nothing without any view, and no examples of tasks if the summary has no model.
     """
-    manifest = pd.read_parquet(views)
+    manifest = read_dataset(views)
     if manifest.empty:
         return PageExamples()
     controls = manifest[manifest["role"] == "negative_control"]
     shown = (controls if len(controls) else manifest).iloc[:1]
-    shown_views = Views(shown, shards)
+    shown_views = intact_views(shown, shards)
     view = shown.iloc[0]
     name = f"plate {view['plate']}, well {view['well']}, site {view['site']}"
     if isinstance(view["compound_id"], str):
@@ -176,7 +178,7 @@ def example_pictures(
     rows = first_views(manifest, picked["inchikey"])
     if rows.empty:
         return examples
-    picked_views = Views(rows, shards)
+    picked_views = intact_views(rows, shards)
     return replace(
         examples,
         method=run.method,
