@@ -29,17 +29,30 @@ WELL_KEYS = [_REPLICATE, _PLATE, _WELL, (*_KEY, "optional"), _PART, _VIEWS]
 COMPOUND_KEYS = [_REPLICATE, _KEY, _PART, _VIEWS]
 ENSEMBLE_KEYS = [_KEY, _PART, _REPLICATES]
 
-PROBABILITY = ("probability that it is active",)
-SPREAD = ("standard deviation of that probability; missing where there is only one", "optional")
+# What the columns of the tasks hold: their type, what they mean, and "optional" where values can be
+# missing. In float64 a probability near 1 keeps the order that float32 would lose; a logit keeps
+# it wherever it is.
+PROBABILITY = (pa.float64(), "probability that it is active")
+LOGIT = (pa.float64(), "logit of the probability that it is active, ln(p / (1 - p))")
+LOGIT_OF_VIEW = (pa.float32(), LOGIT[1])
+SPREAD = (
+    pa.float32(),
+    "standard deviation of that probability; missing where there is only one",
+    "optional",
+)
 
 # What each file says, its first columns, and what its columns of tasks hold.
-FILES: dict[str, tuple[str, list[tuple], tuple[str, ...]]] = {
+FILES: dict[str, tuple[str, list[tuple], tuple]] = {
     "views": ("Predictions of each view by one replicate.", VIEW_KEYS, PROBABILITY),
+    "views_logits": ("The same as logits, to rank by.", VIEW_KEYS, LOGIT_OF_VIEW),
     "wells": ("Mean prediction of the views of each well.", WELL_KEYS, PROBABILITY),
+    "wells_logits": ("The same as logits, to rank by.", WELL_KEYS, LOGIT),
     "wells_spread": ("Spread over the views of each well.", WELL_KEYS, SPREAD),
     "compounds": ("Mean prediction of the views of each compound.", COMPOUND_KEYS, PROBABILITY),
+    "compounds_logits": ("The same as logits, to rank by.", COMPOUND_KEYS, LOGIT),
     "compounds_spread": ("Spread over the views of each compound.", COMPOUND_KEYS, SPREAD),
     "ensemble": ("Mean of the replicates' compound means.", ENSEMBLE_KEYS, PROBABILITY),
+    "ensemble_logits": ("The same as logits, to rank by.", ENSEMBLE_KEYS, LOGIT),
     "ensemble_spread": ("Spread of the replicates' compound means.", ENSEMBLE_KEYS, SPREAD),
 }
 
@@ -48,9 +61,9 @@ def prediction_schema(
     description: str,
     keys: Sequence[tuple],
     tasks: Sequence[str],
-    meaning: tuple[str, ...] = PROBABILITY,
+    meaning: tuple = PROBABILITY,
 ) -> pa.Schema:
-    """Schema of a table with one float32 column a task.
+    """Schema of a table with one column a task.
 
     Parameters
     ----------
@@ -59,14 +72,15 @@ def prediction_schema(
         The columns before those of the tasks, as for `core.tables.table_schema`.
     tasks : sequence of str
         Names of the tasks: the columns of the label matrix.
-    meaning : tuple of str
-        What the columns of the tasks mean, and "optional" where values can be missing.
+    meaning : tuple
+        What the columns of the tasks hold: type, meaning, and "optional" where values can be
+        missing.
 
     Returns
     -------
     pyarrow.Schema
     """
-    columns = ((task, pa.float32(), *meaning) for task in tasks)
+    columns = ((task, *meaning) for task in tasks)
     return table_schema(description, *keys, *columns)
 
 
@@ -81,7 +95,7 @@ def prediction_table(
         Its name in `FILES`.
     keys : pandas.DataFrame
         At least its first columns.
-    scores : numpy.ndarray, float32, (len(keys), tasks)
+    scores : numpy.ndarray of float, (len(keys), tasks)
     tasks : sequence of str
 
     Returns
@@ -113,7 +127,7 @@ def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarra
     -------
     keys : pandas.DataFrame
         The first columns.
-    scores : numpy.ndarray, float32, (rows, tasks)
+    scores : numpy.ndarray of the file's type, (rows, tasks)
         NaN where a value is missing.
     tasks : list of str
 
@@ -126,7 +140,8 @@ def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarra
     # By pieces, and not read ahead: else the file and two copies of it are in memory at once.
     with pq.ParquetFile(path, pre_buffer=False) as file:
         tasks = [task for task in file.schema_arrow.names if task not in table.column_names]
-        scores = np.empty((len(table), len(tasks)), np.float32)
+        kind = FILES[name][2][0].to_pandas_dtype()
+        scores = np.empty((len(table), len(tasks)), kind)
         first = 0
         for batch in file.iter_batches(columns=tasks):
             block = scores[first : first + len(batch)]

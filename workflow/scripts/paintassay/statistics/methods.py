@@ -24,15 +24,18 @@ class Predictions(NamedTuple):
     keys : pandas.DataFrame
         split, replicate, inchikey (may be missing) and part of each row, and by well plate and
         well; index from 0.
-    scores : numpy.ndarray of float32, (rows, tasks)
+    scores : numpy.ndarray of float, (rows, tasks)
         In the order of the label matrix; NaN where a task is not predicted.
     predicted : numpy.ndarray of bool, (tasks,)
         Which tasks are.
+    logits : bool
+        Whether the scores are logits, and not in [0, 1].
     """
 
     keys: pd.DataFrame
     scores: np.ndarray
     predicted: np.ndarray
+    logits: bool = False
 
 
 class Part(NamedTuple):
@@ -43,12 +46,12 @@ class Part(NamedTuple):
     scores: np.ndarray
 
 
-def read_model(level: str, path: PathLike, split: int, tasks: Sequence[str]) -> Predictions:
+def read_model(name: str, path: PathLike, split: int, tasks: Sequence[str]) -> Predictions:
     """Read the predictions of a model of this workflow.
 
     Parameters
     ----------
-    level : {"wells", "compounds"}
+    name : {"wells", "compounds", "wells_logits", "compounds_logits"}
     path : str or Path
         That file of `predictions.tables.FILES`.
     split : int
@@ -66,7 +69,7 @@ def read_model(level: str, path: PathLike, split: int, tasks: Sequence[str]) -> 
         The file is no such table, has a task that the label matrix does not have, or a score that
         is not a number.
     """
-    keys, scores, predicted_tasks = read_predictions(level, path)
+    keys, scores, predicted_tasks = read_predictions(name, path)
     if unknown := set(predicted_tasks) - set(tasks):
         raise InputError(
             path,
@@ -80,8 +83,9 @@ def read_model(level: str, path: PathLike, split: int, tasks: Sequence[str]) -> 
             f"the score of {keys['inchikey'][row]} in {predicted_tasks[column]} is not a number",
             "the model has diverged; train it with a lower learning rate",
         )
-    names = [*RUN, *(WELL if level == "wells" else []), "inchikey", "part"]
-    return Predictions(keys.assign(split=split)[names], *arrange(scores, predicted_tasks, tasks))
+    names = [*RUN, *(WELL if name.startswith("wells") else []), "inchikey", "part"]
+    arranged = arrange(scores, predicted_tasks, tasks)
+    return Predictions(keys.assign(split=split)[names], *arranged, name.endswith("_logits"))
 
 
 def runs_of(keys: pd.DataFrame) -> list[Run]:
@@ -139,7 +143,7 @@ def arrange(
 
     Parameters
     ----------
-    scores : numpy.ndarray of float32, (rows, len(predicted_tasks))
+    scores : numpy.ndarray of float, (rows, len(predicted_tasks))
     predicted_tasks : list of str
         The tasks that they are for.
     tasks : list of str
@@ -147,7 +151,7 @@ def arrange(
 
     Returns
     -------
-    scores : numpy.ndarray of float32, (rows, len(tasks))
+    scores : numpy.ndarray of the same type, (rows, len(tasks))
         NaN where a task is not predicted.
     predicted : numpy.ndarray of bool, (len(tasks),)
         Which tasks are predicted.
@@ -155,6 +159,6 @@ def arrange(
     predicted = np.isin(tasks, predicted_tasks)
     if predicted_tasks == tasks:
         return scores, predicted
-    arranged = np.full((len(scores), len(tasks)), np.nan, np.float32)
+    arranged = np.full((len(scores), len(tasks)), np.nan, scores.dtype)
     arranged[:, pd.Index(tasks).get_indexer(pd.Index(predicted_tasks))] = scores
     return arranged, predicted
