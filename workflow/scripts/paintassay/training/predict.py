@@ -17,7 +17,7 @@ from paintassay.training.settings import Settings
 from paintassay.training.standardise import prepare_samples
 from paintassay.training.weights import TrainedModel
 
-# Rows that the processes add up at a time. With three of them or more the last bits may depend on
+# Rows whose logits are taken, and that the processes add up, at a time. With three of them or more the last bits may depend on
 # it, so it is no `WorkSize`.
 ROWS_PER_SUM = 2**12
 
@@ -88,7 +88,12 @@ def predict(
     if world > 1:
         for part in sums:
             _add_over_processes(part, device)
-    return log_odds(*sums).astype(np.float32)
+    logits = np.empty(sums.shape[1:], np.float32)
+    # By pieces, because the logarithms are copies.
+    for first in range(0, len(logits), ROWS_PER_SUM):
+        rows = slice(first, first + ROWS_PER_SUM)
+        logits[rows] = log_odds(sums[0, rows], sums[1, rows])
+    return logits
 
 
 @torch.inference_mode()
