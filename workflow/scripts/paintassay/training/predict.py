@@ -17,8 +17,8 @@ from paintassay.training.settings import Settings
 from paintassay.training.standardise import prepare_samples
 from paintassay.training.weights import TrainedModel
 
-# Rows whose logits are taken, and that the processes add up, at a time. With three of them or more the last bits may depend on
-# it, so it is no `WorkSize`.
+# Rows at a time whose logits are taken, and that the processes add up. With three processes or more
+# the last bits may depend on it, so it is no `WorkSize`.
 ROWS_PER_SUM = 2**12
 
 
