@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from paintassay.core.errors import InputError
+from paintassay.training.gpus import autocast
 
 Outputs = torch.Tensor | tuple[torch.Tensor, ...]
 
@@ -12,7 +13,7 @@ class _InFloat32(nn.Module):
     """What `keep_outputs_in_float32` puts before the class of a layer."""
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(inputs[0].device.type, enabled=False):
+        with autocast(inputs[0].device, "float32"):
             return super().forward(*(tensor.float() for tensor in inputs))
 
 
