@@ -92,15 +92,17 @@ def test_precision():
             assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
 
 
-def test_float32_on_a_gpu_is_float32(monkeypatch):
+def test_float32_on_a_gpu_is_float32():
     """PyTorch's own default rounds the factors of convolutions to TF32."""
     backends = torch.backends
-    monkeypatch.setattr(backends.cudnn, "allow_tf32", True)
-    monkeypatch.setattr(backends.cuda.matmul, "allow_tf32", True)
-    for precision in ("float32", "tf32", "bfloat16"):
-        set_precision(precision)
-        allowed = backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32
-        assert allowed == ((True, True) if precision == "tf32" else (False, False))
+    before = backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32
+    try:
+        for precision in ("tf32", "float32", "tf32", "bfloat16"):
+            set_precision(precision)
+            allowed = {backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32}
+            assert allowed == {precision == "tf32"}
+    finally:
+        backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32 = before
 
 
 SIZES = {"mcnn": (128, 128), "milnet": (135, 135), "fnn": None}

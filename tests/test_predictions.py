@@ -371,7 +371,7 @@ def test_confident_predictions_keep_their_order(tmp_path):
         table = tables_of[f"{level}_logits"]
         tables.write_parquet(table, path, table.schema)
         predictions_of_level = read_model(f"{level}_logits", path, 1, TASKS[:2])
-        metrics, _ = score_runs("m", level, predictions_of_level, truth)
+        metrics, _ = score_runs("m", level, predictions_of_level, truth, logits=True)
         assert metrics["auc"].tolist() == metrics["average_precision"].tolist() == [1.0] * 4
         # As probabilities, all lie above 0.5.
         assert metrics["balanced_accuracy"].tolist() == [0.5] * 4

@@ -55,15 +55,19 @@ def rebuild(name, tensors, **options):
     """A model with the published weights, which are told apart by their order and shapes."""
     shape = SHAPES[name]
     size = shape[2:] or (None, None)
-    model = build_model(name, shape[1], 209, *size, **options).eval()
-    state = model.state_dict()
+    # Without values at first: to draw and forget them would take most of the time.
+    with torch.device("meta"):
+        model = build_model(name, shape[1], 209, *size, **options).eval()
+    state = {
+        key: torch.zeros_like(value, device="cpu") for key, value in model.state_dict().items()
+    }
     floating = [key for key, value in state.items() if value.is_floating_point()]
     of_network = tensors[tensors["network"] == name]
     for key, row in zip(floating, of_network.itertuples(), strict=True):
         assert state[key].shape == row.shape, (key, row.published_name)
         generator = np.random.default_rng([2019, row.number])
         state[key] = draw(row.kind, row.shape, generator)
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=True)
     return model
 
 

@@ -29,7 +29,8 @@ with job(snakemake.log[0]):
         for split, *paths in zip(settings["splits"], files.wells, files.compounds, strict=True):
             for level, path in zip(LEVELS, paths, strict=True):
                 predictions = methods.read_model(f"{level}_logits", path, split, labels.tasks)
-                scored.append(score_runs(snakemake.wildcards.method, level, predictions, labels))
+                method = snakemake.wildcards.method
+                scored.append(score_runs(method, level, predictions, labels, logits=True))
     metrics, excluded = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
     tables.write_parquet(metrics, snakemake.output.metrics, METRICS)
     tables.write_csv(excluded, snakemake.output.excluded, EXCLUDED)

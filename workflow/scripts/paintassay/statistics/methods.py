@@ -28,14 +28,11 @@ class Predictions(NamedTuple):
         In the order of the label matrix; NaN where a task is not predicted.
     predicted : numpy.ndarray of bool, (tasks,)
         Which tasks are.
-    logits : bool
-        Whether the scores are logits, and not in [0, 1].
     """
 
     keys: pd.DataFrame
     scores: np.ndarray
     predicted: np.ndarray
-    logits: bool = False
 
 
 class Part(NamedTuple):
@@ -84,8 +81,7 @@ def read_model(name: str, path: PathLike, split: int, tasks: Sequence[str]) -> P
             "the model has diverged; train it with a lower learning rate",
         )
     names = [*RUN, *(WELL if name.startswith("wells") else []), "inchikey", "part"]
-    arranged = arrange(scores, predicted_tasks, tasks)
-    return Predictions(keys.assign(split=split)[names], *arranged, name.endswith("_logits"))
+    return Predictions(keys.assign(split=split)[names], *arrange(scores, predicted_tasks, tasks))
 
 
 def runs_of(keys: pd.DataFrame) -> list[Run]:

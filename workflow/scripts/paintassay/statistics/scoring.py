@@ -58,7 +58,11 @@ def measure_tasks(
 
 
 def score_runs(
-    method: str, level: str, predictions: methods.Predictions, labels: Labels
+    method: str,
+    level: str,
+    predictions: methods.Predictions,
+    labels: Labels,
+    logits: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure every run of a method on the test part.
 
@@ -69,6 +73,8 @@ def score_runs(
     predictions : methods.Predictions
         At that level.
     labels : Labels
+    logits : bool
+        Whether the scores are logits, and not in [0, 1].
 
     Returns
     -------
@@ -95,9 +101,9 @@ def score_runs(
                 "predict it; for models of the workflow add test to predictions.parts",
             )
         thresholds = measures.best_thresholds(validation_part.labels, validation_part.scores)
-        middle = 0.0 if predictions.logits else 0.5
+        middle = 0.0 if logits else 0.5
         measured = measure_tasks(test_part.labels, test_part.scores, thresholds, middle)
-        if predictions.logits:
+        if logits:
             measured["decision_threshold"] = expit(thresholds)
         reasons = _reasons(measured, predictions.predicted, validation_part)
         place: dict[str, str | int] = {
