@@ -20,7 +20,12 @@ from paintassay.dataset.parts import add_parts, parts_of
 from paintassay.labels.reading import Labels
 from paintassay.predictions import average as predictions
 from paintassay.predictions.average import average, combine
-from paintassay.predictions.tables import FILES, prediction_table, read_predictions
+from paintassay.predictions.tables import (
+    FILES,
+    holds_logits,
+    prediction_table,
+    read_predictions,
+)
 from paintassay.statistics.methods import read_model
 from paintassay.statistics.scoring import score_runs
 from paintassay.training import predict as predict_module
@@ -370,7 +375,8 @@ def test_confident_predictions_keep_their_order(tmp_path):
         path = tmp_path / f"{level}_logits.parquet"
         table = tables_of[f"{level}_logits"]
         tables.write_parquet(table, path, table.schema)
-        predictions_of_level = read_model(f"{level}_logits", path, 1, TASKS[:2])
+        assert holds_logits(path)
+        predictions_of_level = read_model(level, path, 1, TASKS[:2])
         metrics, _ = score_runs("m", level, predictions_of_level, truth, logits=True)
         assert metrics["auc"].tolist() == metrics["average_precision"].tolist() == [1.0] * 4
         # As probabilities, all lie above 0.5.

@@ -26,7 +26,7 @@ with job(snakemake.log[0]):
     test_parts, other_parts = {}, []
     models = product(settings["models"], settings["splits"])
     for (model, split), path in zip(models, files.compounds, strict=True):
-        predictions = methods.read_model("compounds_logits", path, split, labels.tasks)
+        predictions = methods.read_model("compounds", path, split, labels.tasks)
         test_parts.setdefault(model, {}).update(methods.parts_by_run(predictions, labels))
     for tool, path in zip(settings["tools"], files.predictions, strict=True):
         predictions = read_tool(path, labels.tasks, splits, compounds)["compounds"]

@@ -7,6 +7,7 @@ from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.dataset.tables import SPLITS
 from paintassay.labels.reading import read_labels
+from paintassay.predictions.tables import holds_logits
 from paintassay.statistics import methods
 from paintassay.statistics.scoring import score_runs
 from paintassay.statistics.tables import EXCLUDED, LEVELS, METRICS
@@ -28,9 +29,9 @@ with job(snakemake.log[0]):
     else:
         for split, *paths in zip(settings["splits"], files.wells, files.compounds, strict=True):
             for level, path in zip(LEVELS, paths, strict=True):
-                predictions = methods.read_model(f"{level}_logits", path, split, labels.tasks)
-                method = snakemake.wildcards.method
-                scored.append(score_runs(method, level, predictions, labels, logits=True))
+                predictions = methods.read_model(level, path, split, labels.tasks)
+                method, logits = snakemake.wildcards.method, holds_logits(path)
+                scored.append(score_runs(method, level, predictions, labels, logits))
     metrics, excluded = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
     tables.write_parquet(metrics, snakemake.output.metrics, METRICS)
     tables.write_csv(excluded, snakemake.output.excluded, EXCLUDED)

@@ -70,5 +70,5 @@ def build(channels: int, tasks: int, height: int, width: int, window: int = 7) -
         bias_downsample=False,
     )
     # It has no parameters, so that the names of the weights stay those of MONAI.
-    model.avgpool = WindowedAverage(window)
+    model.avgpool = WindowedAverage(window)  # type: ignore[assignment]  # of a few named types
     return model

@@ -114,6 +114,12 @@ def prediction_table(
     return tables.conform(table, prediction_schema(description, columns, tasks, meaning))
 
 
+def holds_logits(path: PathLike) -> bool:
+    """Whether a file of `FILES` says of its last task that it is a logit."""
+    field = pq.read_schema(path)[-1]
+    return (field.metadata or {}).get(b"description") == LOGIT[1].encode()
+
+
 def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     """Read one of the files of `FILES`, the reverse of `prediction_table`.
 

@@ -43,14 +43,14 @@ class Part(NamedTuple):
     scores: np.ndarray
 
 
-def read_model(name: str, path: PathLike, split: int, tasks: Sequence[str]) -> Predictions:
+def read_model(level: str, path: PathLike, split: int, tasks: Sequence[str]) -> Predictions:
     """Read the predictions of a model of this workflow.
 
     Parameters
     ----------
-    name : {"wells", "compounds", "wells_logits", "compounds_logits"}
+    level : {"wells", "compounds"}
     path : str or Path
-        That file of `predictions.tables.FILES`.
+        That file of `predictions.tables.FILES`, or the one of its logits.
     split : int
         Number of its split.
     tasks : list of str
@@ -66,7 +66,7 @@ def read_model(name: str, path: PathLike, split: int, tasks: Sequence[str]) -> P
         The file is no such table, has a task that the label matrix does not have, or a score that
         is not a number.
     """
-    keys, scores, predicted_tasks = read_predictions(name, path)
+    keys, scores, predicted_tasks = read_predictions(level, path)
     if unknown := set(predicted_tasks) - set(tasks):
         raise InputError(
             path,
@@ -80,7 +80,7 @@ def read_model(name: str, path: PathLike, split: int, tasks: Sequence[str]) -> P
             f"the score of {keys['inchikey'][row]} in {predicted_tasks[column]} is not a number",
             "the model has diverged; train it with a lower learning rate",
         )
-    names = [*RUN, *(WELL if name.startswith("wells") else []), "inchikey", "part"]
+    names = [*RUN, *(WELL if level == "wells" else []), "inchikey", "part"]
     return Predictions(keys.assign(split=split)[names], *arrange(scores, predicted_tasks, tasks))
 
 

@@ -260,7 +260,7 @@ def _find_one_class(labels: np.ndarray, tasks: Sequence[str]) -> dict[str, list[
         "no labelled compound": (actives == 0) & (inactives == 0),
     }
     return {
-        what: [tasks[number] for number in np.flatnonzero(lack)]
+        what: [tasks[number] for number in np.flatnonzero(lack).tolist()]
         for what, lack in lacking.items()
         if lack.any()
     }
