@@ -126,7 +126,7 @@ WRONG = {
     "other assays of the same number": (
         {"tasks": [*TASKS[:3], "E|comment"]},
         r"compared with its tasks, 1 tasks are missing \(D\|comment\) and 1 tasks are new "
-        r"\(E\|comment\)\nHint: with models.gapnet.replace_outputs",
+        r"\(E\|comment\)\nHint: set models.gapnet.replace_outputs to true",
     ),
     "a channel that it did not see": (
         {"channels": ["DNA", "RNA", "AGP"]},
@@ -225,7 +225,7 @@ def test_the_published_gapnet_is_known(tmp_path):
     # A threshold at a published assay is another task, and so is an assay without a number.
     for other, number in (("CHEMBL1|pchembl>=5.5", COMMENT_ASSAYS[0]), ("CHEMBL1|comment", None)):
         now = describe("gapnet", [other], PUBLISHED_CHANNELS)
-        with pytest.raises(InputError, match="1 tasks are new"):
+        with pytest.raises(InputError, match="1 tasks are new .*\nHint: its outputs are found by"):
             load_initial_weights(
                 make(now, 2), now, weights, assays_of([other], [number] if number else None), 0
             )

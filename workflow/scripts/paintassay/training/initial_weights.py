@@ -39,12 +39,16 @@ class InitialWeights:
 
 @dataclass(frozen=True)
 class _Content:
-    """What a file holds; `tasks` is None where they do not matter."""
+    """What a file holds; `tasks` is None where they do not matter.
+
+    `hint` is for tasks that it does not have.
+    """
 
     state: Mapping[str, torch.Tensor]
     channels: Sequence[str]
     tasks: Sequence[str] | None
     notes: list[str]
+    hint: str
 
 
 def load_initial_weights(
@@ -100,7 +104,7 @@ def load_initial_weights(
     for what, argument, of_file, names in orders:
         if list(of_file) == list(names):
             continue
-        _check_names(given.path, what, of_file, names, key)
+        _check_names(given.path, what, of_file, names, content.hint)
         _reorder(state, axes_of(model, argument), of_file, names, what, given.path)
         left_out = len(of_file) - len(names)
         notes.append(
@@ -151,7 +155,11 @@ def _read_own(given: InitialWeights, trained: TrainedModel, epochs: int, key: st
             f"compounds, they have seen compounds of the test part of split {trained.split}."
         )
     tasks = None if given.replace_outputs else of_file.tasks
-    return _Content(state, of_file.channels, tasks, notes)
+    return _Content(state, of_file.channels, tasks, notes, _start_anew(key))
+
+
+def _start_anew(key: str) -> str:
+    return f"set {key}.replace_outputs to true, and the output layer is trained anew"
 
 
 def _compare_options(
@@ -192,7 +200,10 @@ def _read_foreign(
             f"matrix. For another file, set {key}.weights_channels and {key}.weights_tasks."
         )
         tasks = None if given.replace_outputs else published_tasks(assays)
-        return _Content(state, PUBLISHED_CHANNELS, tasks, [note])
+        hint = "its outputs are found by the column ASSAY_ID, which the web service does not give"
+        return _Content(
+            state, PUBLISHED_CHANNELS, tasks, [note], f"{hint}; else {_start_anew(key)}"
+        )
     missing = [
         f"{key}.{name}"
         for name, value, needed in (
@@ -207,7 +218,7 @@ def _read_foreign(
             "does not say the order of its channels and tasks",
             f"list them in the order of the file: {' and '.join(missing)}",
         )
-    return _Content(state, channels, tasks, [])
+    return _Content(state, channels, tasks, [], _start_anew(key))
 
 
 def _is_published(model: str, state: Mapping[str, torch.Tensor]) -> bool:
@@ -224,7 +235,7 @@ def _is_published(model: str, state: Mapping[str, torch.Tensor]) -> bool:
 
 
 def _check_names(
-    path: PathLike, what: str, of_file: Sequence[str], names: Sequence[str], key: str
+    path: PathLike, what: str, of_file: Sequence[str], names: Sequence[str], hint: str
 ) -> None:
     """Of the file's tasks some may be left out; channels must be the same."""
     if len(set(of_file)) < len(of_file):
@@ -233,9 +244,7 @@ def _check_names(
     missing = set(names) - set(of_file)
     if missing or (what != "tasks" and len(of_file) > len(names)):
         hints = {
-            "tasks": f"with {key}.replace_outputs: true and epochs the output layer starts anew. "
-            "The columns of the authors' GapNet are told apart by ASSAY_ID, which the web service "
-            "does not give, and its threshold columns are nobody's",
+            "tasks": hint,
             "channels": "name the channels of the images as the file does",
             "features": "take the features that the file was trained on",
         }
