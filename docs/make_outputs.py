@@ -168,7 +168,7 @@ TABLES |= {
     "statistics/methods/<method>/excluded.csv": statistics_tables.EXCLUDED,
 }
 for _name, (_description, _keys, _meaning) in prediction_tables.FILES.items():
-    _folder = RUN if _name == "views" else "<model>/split_<split>"
+    _folder = RUN if _name.startswith("views") else "<model>/split_<split>"
     TABLES[f"predictions/{_folder}/{_name}.parquet"] = prediction_tables.prediction_schema(
         _description, _keys, [TASK], _meaning
     )

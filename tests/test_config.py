@@ -116,6 +116,17 @@ def test_releases_may_be_written_in_any_usual_way(release):
         ("models.gapnt", {}, "key models.gapnt.learning_rate is missing"),
         ("models.gapnt", MODEL, "models.gapnt: there is no such model (did you mean gapnet?)"),
         ("models.gapnet.epoch", 5, "unknown key models.gapnet.epoch (did you mean models.gapnet.e"),
+        ("models.gapnet.epochs", 0, "models.gapnet.epochs: is 0 and models.gapnet.weights is null"),
+        (
+            "models.gapnet",
+            MODEL | {"epochs": 0, "weights": "w.pth", "replace_outputs": True},
+            "models.gapnet.replace_outputs: is true and models.gapnet.epochs is 0",
+        ),
+        (
+            "models.gapnet.weights_tasks",
+            ["CHEMBL1|comment"],
+            "models.gapnet.weights_tasks: there are no weights that it could be about",
+        ),
         ("models.GapNet", MODEL, "'GapNet' does not match"),
         ("training.device", "tpu", "training.device: 'tpu' is not one of ['auto'"),
         (

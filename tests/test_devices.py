@@ -1,5 +1,6 @@
 """Pixels are standardised as published, and no two jobs get the same GPU."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ import pytest
 import torch
 
 from paintassay.core.errors import InputError
+from paintassay.models._registry import build_model, model_names
 from paintassay.training import gpus
-from paintassay.training.gpus import autocast, choose_devices, claim_gpus
+from paintassay.training.gpus import autocast, choose_devices, claim_gpus, set_precision
+from paintassay.training.outputs import check_outputs, keep_outputs_in_float32
 from paintassay.training.standardise import standardise_pixels
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
@@ -84,8 +87,68 @@ def test_layout_and_features_stay():
 def test_precision():
     with autocast(CPU, "bfloat16"):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
-    with autocast(CPU, "float32"):
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    for precision in ("float32", "tf32"):
+        with autocast(CPU, precision):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_float32_on_a_gpu_is_float32():
+    """PyTorch's own default rounds the factors of convolutions to TF32."""
+    backends = torch.backends
+    before = backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32
+    try:
+        for precision in ("tf32", "float32", "tf32", "bfloat16"):
+            set_precision(precision)
+            allowed = {backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32}
+            assert allowed == {precision == "tf32"}
+    finally:
+        backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32 = before
+
+
+SIZES = {"mcnn": (128, 128), "milnet": (135, 135), "fnn": None}
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_outputs_are_float32_where_layers_are_not(name):
+    """Logits of bfloat16 have eight bits, so that many would be equal."""
+    torch.manual_seed(1)
+    size = SIZES.get(name, (64, 64))
+    shape = (40,) if size is None else (5, *size)
+    model = build_model(name, shape[0], 60, *(size or (None, None)))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    samples, kinds = torch.randn(4, *shape), set()
+    kind = torch.nn.Linear if size is None else torch.nn.Conv2d
+    first = next(module for module in model.modules() if isinstance(module, kind))
+    first.register_forward_hook(lambda module, inputs, output: kinds.add(output.dtype))
+    for _ in range(2):
+        keep_outputs_in_float32(model)
+    after = model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+    copied = copy.deepcopy(model)
+    for training in (True, False):
+        copied.train(training)
+        with torch.inference_mode(), autocast(CPU, "bfloat16"):
+            outputs = check_outputs(copied(samples), name)
+        assert len(outputs[0].unique()) > 0.98 * outputs[0].numel()
+    assert kinds == {torch.bfloat16}
+
+
+def test_outputs_that_are_not_float32_are_refused():
+    class HeadFirst(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head, self.body = torch.nn.Linear(4, 2), torch.nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.head(self.body(x))
+
+    model = HeadFirst()
+    keep_outputs_in_float32(model)
+    with autocast(CPU, "bfloat16"):
+        outputs = model(torch.ones(3, 4))
+    with pytest.raises(InputError, match=r"models.mine: its outputs are bfloat16 and not float32"):
+        check_outputs(outputs, "mine")
 
 
 def test_cpu_needs_no_claim(monkeypatch):

@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
+from sklearn.metrics import roc_auc_score
 
 from paintassay.core.errors import InputError
 from paintassay.core.tables import write_parquet
 from paintassay.labels.reading import Labels
 from paintassay.predictions.tables import prediction_table
 from paintassay.statistics.methods import part_of_run, parts_by_run, read_model, runs_of
+from paintassay.statistics.scoring import score_runs
 from paintassay.statistics.tools import find_other_parts, read_tool
 
 TASKS = ["A|pchembl>=5.5", "B|comment", "C|comment"]
@@ -34,7 +36,7 @@ SPLITS = pd.DataFrame(
 
 
 def write_model(path, keys, tasks, scores, level="compounds"):
-    table = prediction_table(level, keys.assign(views=1), scores.astype(np.float32), tasks)
+    table = prediction_table(level, keys.assign(views=1), scores, tasks)
     write_parquet(table, path, table.schema)
     return path
 
@@ -62,7 +64,7 @@ def test_model_is_read_and_taken_apart_by_run_and_part(model):
         assert part.keys["inchikey"].tolist() == ["KEYA", "KEYB"]
         rows = [keys.index[(keys["replicate"] == run[1]) & (keys["inchikey"] == key)][0]
                 for key in ("KEYA", "KEYB")]  # fmt: skip
-        np.testing.assert_array_equal(part.scores, scores[rows].astype(np.float32))
+        np.testing.assert_array_equal(part.scores, scores[rows])
         np.testing.assert_array_equal(part.labels, LABELS.values[:2])
     assert part_of_run(found, (2, 1), "validation", LABELS).keys["inchikey"].tolist() == ["KEYC"]
     unlabelled = part_of_run(found, (2, 2), "unlabelled", LABELS)
@@ -74,7 +76,7 @@ def test_tasks_are_put_in_order_and_those_absent_have_no_label(model):
     write_model(path, keys, [TASKS[2], TASKS[0]], scores[:, [2, 0]])
     found = read_model("compounds", path, 2, TASKS)
     assert found.predicted.tolist() == [True, False, True]
-    np.testing.assert_array_equal(found.scores[:, [0, 2]], scores[:, [0, 2]].astype(np.float32))
+    np.testing.assert_array_equal(found.scores[:, [0, 2]], scores[:, [0, 2]])
     assert np.isnan(found.scores[:, 1]).all()
     part = part_of_run(found, (2, 1), "test", LABELS)
     np.testing.assert_array_equal(part.labels, LABELS.values[:2] * [1, 0, 1])
@@ -121,12 +123,28 @@ def test_tool_by_compound_gets_parts_of_the_split(tmp_path, ending):
     assert list(found) == ["compounds"]
     keys, scores, predicted = found["compounds"]
     assert predicted.tolist() == [True, False, True]
-    np.testing.assert_array_equal(scores[:, [0, 2]], table[[TASKS[0], TASKS[2]]].astype("float32"))
+    np.testing.assert_array_equal(scores[:, [0, 2]], table[[TASKS[0], TASKS[2]]])
     assert np.isnan(scores[:, 1]).all()
     expected = ["train", "validation", "test", "test", "unlabelled"] * 2
     assert keys["part"].tolist() == expected
     assert runs_of(keys) == [(1, 1), (1, 2)]
     assert find_other_parts("tool", keys, SPLITS) == []
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+@pytest.mark.parametrize("level", ["compounds", "wells"])
+def test_confident_scores_of_a_tool_keep_their_order(tmp_path, ending, level):
+    """sigmoid(18) to sigmoid(23), in the right order: scikit-learn gives an AUC of 1."""
+    score = 1 / (1 + np.exp(-np.arange(18.0, 24.0)))
+    labels = Labels(pd.Index(COMPOUNDS), TASKS[:1], np.array([[-1, -1, -1, 1, 1, 1]], np.int8).T)
+    assert roc_auc_score(labels.values[:, 0], score) == 1
+    assert roc_auc_score(labels.values[:, 0], score.astype(np.float32)) == 0.5
+    table = pd.DataFrame({"inchikey": COMPOUNDS, "part": "test", TASKS[0]: score})
+    if level == "wells":
+        table = table.assign(plate="P", well=COMPOUNDS)
+    path = write_tool(tmp_path, table, ending)
+    for name, predictions in read_tool(path, TASKS[:1], SPLITS, COMPOUNDS).items():
+        assert score_runs("tool", name, predictions, labels)[0]["auc"].tolist() == [1.0], name
 
 
 def test_types_of_other_programs_are_taken(tmp_path):
@@ -147,11 +165,11 @@ def test_compounds_of_a_tool_by_well_are_means(tmp_path):
     found = read(write_tool(tmp_path, table, "parquet"))
     wells, compounds = found["wells"], found["compounds"]
     assert wells.keys["plate"].tolist() == ["p"] * 24
-    np.testing.assert_array_equal(wells.scores, table[TASKS].to_numpy(np.float32))
+    np.testing.assert_array_equal(wells.scores, table[TASKS])
     expected = table.groupby(["replicate", "inchikey"])[TASKS].mean()
     index = pd.MultiIndex.from_frame(compounds.keys[["replicate", "inchikey"]])
     assert len(index) == len(expected)
-    np.testing.assert_allclose(compounds.scores, expected.loc[index], rtol=1e-6)
+    np.testing.assert_allclose(compounds.scores, expected.loc[index], rtol=1e-12)
     part = part_of_run(wells, (1, 1), "test", LABELS)
     assert part.keys["inchikey"].is_monotonic_increasing
     assert set(part.keys["inchikey"]) <= {"KEYC", "KEYD"}

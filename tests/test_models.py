@@ -261,6 +261,26 @@ def test_mcnn_is_the_published_formula():
         torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_resnet_averages_windows_of_its_last_map():
+    random = np.random.default_rng(3)
+    average = make("resnet", device="meta").avgpool
+    for height, width in [(17, 22), (7, 9), (7, 7), (5, 6), (3, 12)]:
+        maps = random.normal(size=(2, 3, height, width))
+        high, wide = min(7, height), min(7, width)
+        windows = [
+            maps[:, :, top : top + high, left : left + wide].mean((2, 3))
+            for top in range(height - high + 1)
+            for left in range(width - wide + 1)
+        ]
+        found = average(torch.from_numpy(maps))
+        assert found.shape == (2, 3, 1, 1)
+        np.testing.assert_allclose(found[:, :, 0, 0], np.mean(windows, axis=0), atol=1e-12)
+    # MONAI's plain mean, for those who want it.
+    maps = torch.from_numpy(random.normal(size=(1, 2, 17, 22)))
+    plain = make("resnet", device="meta", window=1).avgpool(maps)
+    np.testing.assert_allclose(plain[:, :, 0, 0], maps.mean((2, 3)), atol=1e-12)
+
+
 def test_fnn_is_three_rectified_layers_with_dropout():
     model = make("fnn", tasks=4, units=64)
     weights = iter(randomised_state(model).values())
@@ -294,7 +314,8 @@ def test_options_reach_the_layers():
         ("gapnet", {"dropout": "0.5"}, "models.gapnet.options: dropout is '0.5', not a number"),
         ("fnn", {"dropout": 1.5}, "models.fnn.options: dropout probability .* 1.5"),
         ("gapnet", {"width_": 9}, "no option width_\nHint: it takes units, dropout"),
-        ("resnet", {"depth": 50}, "models.resnet.options: .* depth\nHint: it takes none"),
+        ("resnet", {"depth": 50}, "models.resnet.options: .* depth\nHint: it takes window"),
+        ("densenet", {"depth": 50}, "models.densenet.options: .* depth\nHint: it takes none"),
     ],
 )
 def test_what_cannot_be_built_is_explained(name, arguments, message):

@@ -1,20 +1,28 @@
 """Networks in the workflow: all seven train on the demo, and learn what can be learned."""
 
+import copy
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DEMO, ROOT, snakemake
+from conftest import DEMO, ROOT, link_or_copy, snakemake
 
+from paintassay.core.tables import read_csv
 from paintassay.labels.reading import labels_of, read_labels
 from paintassay.metrics.measures import task_auc
 from paintassay.predictions.tables import read_predictions
+from paintassay.statistics.tables import SUMMARY
 from paintassay.training.tables import COSTS
 from paintassay.training.weights import load_trained
 
-MODELS = ["densenet", "fnn", "gapnet", "mcnn", "milnet", "resnet", "sccnn"]
+SMALLER = ["fnn", "gapnet", "mcnn", "milnet", "sccnn"]
+LARGER = ["densenet", "resnet"]
+MODELS = sorted(SMALLER + LARGER)
+# Test AUC, mean over tasks. Chance is 0.5.
+LEARNED = 0.62
 REPLICATES = range(1, DEMO["training"]["replicates"] + 1)
 # Their actives are drawn at random, so that no image can predict them.
 UNPLANTED = "P450|malaria"
@@ -57,7 +65,7 @@ def test_planted_assays_are_learned_and_others_are_not(demo):
     unplanted = assays["DESCRIPTION"].str.contains(UNPLANTED).to_numpy()
     assert unplanted.sum() == 3
     random = np.random.default_rng(0)
-    for model in ("gapnet", "mcnn", "sccnn", "fnn"):
+    for model in SMALLER:
         path = demo / "predictions" / model / "split_1" / "ensemble.parquet"
         compounds, scores, tasks = read_predictions("ensemble", path)
         assert tasks == labels.tasks
@@ -74,6 +82,36 @@ def test_planted_assays_are_learned_and_others_are_not(demo):
             deviation = np.sqrt((actives + inactives + 1) / (12 * actives * inactives))
         far = np.abs(aucs - 0.5) > 3 * deviation
         assert not far[unplanted].any(), (model, aucs[unplanted])
+
+
+def test_the_page_shows_that_the_smaller_models_learn(demo):
+    page = (demo / "report" / "index.html").read_text()
+    summary = read_csv(demo / "statistics" / "summary.csv", SUMMARY).set_index("method")
+    for model in SMALLER:
+        auc = summary.loc[model, "auc_mean"]
+        assert auc >= LEARNED, f"{model}: {auc:.3f}"
+        assert f"{auc:.3f}" in page
+
+
+@pytest.mark.long
+def test_the_larger_models_learn_in_more_epochs(finished_project, tmp_path):
+    """A quarter of an hour on two cores; the demo itself has no time for it."""
+    project = tmp_path / "project"
+    shutil.copytree(finished_project, project, copy_function=link_or_copy)
+    config = copy.deepcopy(DEMO)
+    config["training"]["replicates"] = 1
+    for model, epochs in {"densenet": 8, "resnet": 12}.items():
+        config["models"][model] |= {"epochs": epochs, "share": 0.5}
+    paths = [f"results/demo/predictions/{model}/split_1/wells_logits.parquet" for model in LARGER]
+    run = snakemake(project, config, *paths, root=project, timeout=3600)
+    assert run.returncode == 0, run.stderr[-3000:]
+    folder = project / "results" / "demo" / "labels"
+    labels = read_labels(folder / "label_matrix.parquet", folder / "assays.csv")
+    for path in paths:
+        wells, logits, _ = read_predictions("wells_logits", project / path)
+        test = (wells["part"] == "test").to_numpy()
+        auc = np.nanmean(task_auc(labels_of(wells[test], labels), logits[test]))
+        assert auc >= LEARNED, f"{path}: {auc:.3f}"
 
 
 def test_costs_are_those_of_the_demo(demo):
@@ -95,6 +133,10 @@ def test_predictions_are_of_the_parts_asked_for(demo):
         assert views[["plate", "well"]].drop_duplicates().merge(wells).shape[0] == len(wells)
         assert len(views) == (len(wells) if model == "fnn" else len(asked))
         assert ((scores >= 0) & (scores <= 1)).all()
+        path = folder / "replicate_1" / "views_logits.parquet"
+        same_views, logits, _ = read_predictions("views_logits", path)
+        assert same_views.equals(views) and logits.dtype == np.float32
+        np.testing.assert_allclose(scores, 1 / (1 + np.exp(-logits.astype(float))), rtol=1e-12)
         compounds, means, _ = read_predictions("compounds", folder / "compounds.parquet")
         first = compounds.index[compounds["replicate"] == 1][0]
         of_first = (views["inchikey"] == compounds.loc[first, "inchikey"]).to_numpy()

@@ -1,6 +1,8 @@
 """Predictions: averages and spreads against pandas, tables, and predicting in any portions."""
 
+import copy
 from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,13 +11,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit, logit
+from sklearn.metrics import roc_auc_score
 
 from paintassay.core import tables
 from paintassay.core.errors import InputError
 from paintassay.dataset.parts import add_parts, parts_of
+from paintassay.labels.reading import Labels
 from paintassay.predictions import average as predictions
 from paintassay.predictions.average import average, combine
-from paintassay.predictions.tables import FILES, prediction_table, read_predictions
+from paintassay.predictions.tables import (
+    FILES,
+    holds_logits,
+    prediction_table,
+    read_predictions,
+)
+from paintassay.statistics.methods import read_model
+from paintassay.statistics.scoring import score_runs
 from paintassay.training import predict as predict_module
 from paintassay.training.predict import check_fit, predict
 from paintassay.training.weights import TrainedModel
@@ -46,12 +58,12 @@ def test_averages_are_those_of_pandas_whatever_the_blocks(seed, count, block):
             patch.setattr(predictions, "BLOCK_ROWS", block)
             table, mean, spread = average(views, scores, by)
         groups = pd.DataFrame(scores.astype(float)).groupby([views[name] for name in by])
-        assert mean.dtype == spread.dtype == np.float32
+        assert mean.dtype == spread.dtype == np.float64
         assert list(map(tuple, table[by].to_numpy())) == [
             key if isinstance(key, tuple) else (key,) for key, _ in groups
         ]
-        np.testing.assert_allclose(mean, groups.mean().to_numpy(), rtol=1e-6)
-        np.testing.assert_allclose(spread, groups.std(ddof=1).to_numpy(), rtol=1e-5)
+        np.testing.assert_allclose(mean, groups.mean().to_numpy(), rtol=1e-12)
+        np.testing.assert_allclose(spread, groups.std(ddof=1).to_numpy(), rtol=1e-9, atol=1e-15)
         assert table["views"].tolist() == groups.size().tolist()
         assert set(table) == {*by, "inchikey", "part", "views"}
         for name in ("inchikey", "part"):
@@ -104,7 +116,11 @@ def test_doses_go_with_views_and_wells_but_not_with_compounds():
 
 
 def replicates_of(random, views, count):
-    return [random.random((len(views), len(TASKS)), np.float32) for _ in range(count)]
+    return [3 * random.standard_normal((len(views), len(TASKS)), np.float32) for _ in range(count)]
+
+
+def kinds_of(table):
+    return {str(table.schema.field(task).type) for task in TASKS}
 
 
 def test_combined_tables_are_those_of_pandas(tmp_path):
@@ -117,13 +133,16 @@ def test_combined_tables_are_those_of_pandas(tmp_path):
     replicates = replicates_of(random, views, 3)
     paths = [tmp_path / f"{number}.parquet" for number in range(3)]
     for path, scores in zip(paths, replicates, strict=True):
-        table = prediction_table("views", views, scores, TASKS)
+        table = prediction_table("views_logits", views, scores, TASKS)
+        assert kinds_of(table) == {"float"}
         tables.write_parquet(table, path, table.schema)
-    found = combine(read_predictions("views", path) for path in paths)
-    assert list(found) == [name for name in FILES if name != "views"]
+    found = combine(read_predictions("views_logits", path) for path in paths)
+    assert set(found) == {name for name in FILES if not name.startswith("views")}
 
     long = pd.concat(
-        views.assign(replicate=number, **dict(zip(TASKS, scores.T.astype(float), strict=True)))
+        views.assign(
+            replicate=number, **dict(zip(TASKS, expit(scores.T.astype(float)), strict=True))
+        )
         for number, scores in enumerate(replicates, 1)
     )
     compounds = long.groupby(["replicate", "inchikey", "part"])[TASKS]
@@ -139,14 +158,21 @@ def test_combined_tables_are_those_of_pandas(tmp_path):
         "ensemble": means.mean(),
         "ensemble_spread": means.std(),
     }
+    expected |= {
+        f"{name}_logits": logit(expected[name]) for name in ("wells", "compounds", "ensemble")
+    }
     for name, table in found.items():
         assert table.schema.metadata[b"description"] == FILES[name][0].encode()
-        assert [str(table.schema.field(task).type) for task in TASKS] == ["float"] * 3
+        assert kinds_of(table) == {"float" if name.endswith("spread") else "double"}
         assert table.column_names == [*(column[0] for column in FILES[name][1]), *TASKS]
         frame = table.to_pandas().fillna({"inchikey": ""})
         keys = expected[name].index.names
         pd.testing.assert_frame_equal(
-            frame.set_index(keys)[TASKS], expected[name], check_dtype=False, rtol=1e-5
+            frame.set_index(keys)[TASKS],
+            expected[name],
+            check_dtype=False,
+            rtol=1e-6 if name.endswith("spread") else 1e-12,
+            atol=1e-12,
         )
         counted = {"replicates": means.size(), "views": compounds.size()}
         if name.startswith("wells"):
@@ -182,7 +208,8 @@ def test_one_replicate_and_controls_alone_make_whole_tables():
     assert found["ensemble"]["replicates"].to_pylist() == [1] * len(found["ensemble"])
     # Missing, and not NaN: programs other than pandas tell the two apart.
     assert found["ensemble_spread"][TASKS[0]].null_count == len(found["ensemble"]) > 0
-    assert found["ensemble"][TASKS[0]].equals(found["compounds"][TASKS[0]])
+    pairs = (found[name][TASKS[0]].to_numpy() for name in ("ensemble", "compounds"))
+    np.testing.assert_allclose(*pairs, rtol=1e-12)
 
     views = views.assign(inchikey=None, part="unlabelled")
     found = combine([(views, scores, TASKS)] * 2)
@@ -313,7 +340,7 @@ def test_crops_are_averaged_by_view_in_any_portions(crops, batch_size, training)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     found = predict(model, samples, CPU, batch_size, SETTINGS)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(expit(found), expected, atol=1e-6)
     assert model.training == training
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
@@ -322,11 +349,75 @@ def test_precision_and_layout_change_little(crops):
     samples, model = crops
     expected = by_hand(samples, model)
     options = SimpleNamespace(precision="bfloat16", channels_last=False, threads=2)
-    rounded = predict(model, samples, CPU, 5, options)
+    rounded = expit(predict(copy.deepcopy(model), samples, CPU, 5, options))
     # Eight bits of precision: it is used, and it is not far off.
     assert 1e-5 < np.abs(rounded - expected).max() < 0.02
     options = SimpleNamespace(precision="float32", channels_last=True, threads=2)
-    np.testing.assert_allclose(predict(model, samples, CPU, 5, options), expected, atol=1e-6)
+    found = expit(predict(model, samples, CPU, 5, options))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+class Saturated(torch.nn.Module):
+    """Gives the first two pixels of a sample as logits, one after the other for each task."""
+
+    def forward(self, x):
+        return x[:, :2]
+
+
+def test_confident_predictions_keep_their_order(tmp_path):
+    """Scores of sigmoid(18) to sigmoid(60), actives highest: scikit-learn gives an AUC of 1.
+
+    In float32 all of them are 1, and in float64 those above sigmoid(37).
+    """
+    steps = np.arange(0, 6, 0.25, dtype=np.float32)
+    logits = np.stack([18 + steps, 54 + steps], axis=1)
+    active = np.arange(len(steps)) >= 12
+    labels = np.where(active, 1, -1)[:, None].repeat(2, axis=1)
+    for column in logits.T:
+        assert roc_auc_score(active, column) == 1
+    assert roc_auc_score(active, expit(logits[:, 0].astype(np.float64))) == 1
+    assert roc_auc_score(active, expit(logits[:, 0])) < 0.75
+
+    # Two views of each compound, in wells of their own; two replicates.
+    keys = [f"K{number:02}" for number in range(len(steps))]
+    wells = [f"W{number}" for number in range(2 * len(steps))]
+    views = pd.DataFrame({"plate": "p", "well": wells, "inchikey": np.repeat(keys, 2)})
+    views = views.assign(part="test", site=pd.Series(1, views.index, dtype="Int64"))
+    samples = Samples(logits.repeat(2, axis=0), np.arange(len(views)), views)
+    predicted = predict(Saturated(), samples, CPU, 7, SETTINGS)
+    np.testing.assert_array_equal(predicted, samples.pixels)
+    tables_of = combine([(views, predicted, TASKS[:2])] * 2)
+    truth = Labels(pd.Index(keys), TASKS[:2], labels.astype(np.int8))
+    for level in ("wells", "compounds"):
+        path = tmp_path / f"{level}_logits.parquet"
+        table = tables_of[f"{level}_logits"]
+        tables.write_parquet(table, path, table.schema)
+        assert holds_logits(path)
+        predictions_of_level = read_model(level, path, 1, TASKS[:2])
+        metrics, _ = score_runs("m", level, predictions_of_level, truth, logits=True)
+        assert metrics["auc"].tolist() == metrics["average_precision"].tolist() == [1.0] * 4
+        # As probabilities, all lie above 0.5.
+        assert metrics["balanced_accuracy"].tolist() == [0.5] * 4
+    ensemble = tables_of["ensemble"][TASKS[0]].to_numpy()
+    assert roc_auc_score(active, ensemble) == 1
+    assert (np.diff(tables_of["ensemble_logits"][TASKS[1]].to_numpy()) > 0).all()
+
+
+def test_crops_of_confident_views_keep_their_order():
+    """The logit of a mean probability, against the formula in 60 digits."""
+    random = np.random.default_rng(3)
+    logits = (40 + 2 * random.standard_normal((9, 2))).astype(np.float32)
+    logits[:, 1] *= -1
+    view_of = np.repeat([0, 1, 2], [4, 3, 2])
+    samples = Samples(logits, view_of, pd.DataFrame(index=range(3)))
+    found = predict(Saturated(), samples, CPU, 2, SETTINGS)
+    with localcontext(prec=60):
+        for view in range(3):
+            for task in range(2):
+                values = [Decimal(float(value)) for value in logits[view_of == view, task]]
+                mean = sum(1 / (1 + (-value).exp()) for value in values) / len(values)
+                expected = float((mean / (1 - mean)).ln())
+                assert found[view, task] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("world", [2, 3])
@@ -347,8 +438,9 @@ def test_several_processes_together_predict_what_one_does(crops, monkeypatch, wo
     for rank in range(world):
         seen.clear()
         found = predict(model, samples, CPU, 4, SETTINGS, rank, world)
-    assert len(seen) == 3
-    np.testing.assert_allclose(found, by_hand(samples, model), atol=1e-6)
+    # Three portions of the probabilities, and of those of the opposite.
+    assert len(seen) == 6
+    np.testing.assert_allclose(expit(found), by_hand(samples, model), atol=1e-6)
     seen.clear()
     # One batch: every process does it.
     alone = predict(model, samples, CPU, 1000, SETTINGS, 1, world)

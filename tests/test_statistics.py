@@ -18,6 +18,7 @@ from paintassay.metrics.measures import task_auc
 from paintassay.metrics.paired import adjust_pvalues, summarise_aucs, wilcoxon_pairs
 from paintassay.metrics.roc import compare_rocs, delong_test, venkatraman_test
 from paintassay.plan.code_digest import code_digest
+from paintassay.statistics.tests import roc_corners
 
 # What R 4.2.2 and pROC 1.18.0 say; the versions are in the file, made by record_proc.R.
 PROC = json.loads((Path(__file__).parent / "data" / "proc.json").read_text())
@@ -347,3 +348,42 @@ def test_a_change_behind_a_public_name_changes_the_digest_of_scripts(module, tmp
     changed = packages[1] / "metrics" / f"{module}.py"
     changed.write_text(changed.read_text().replace("np.", "numpy."))
     assert code_digest(script, packages[0]) != code_digest(script, packages[1])
+
+
+IN_ORDER = np.arange(20) // 2
+SCORES_OF_ALL_TYPES = {
+    "uint8": IN_ORDER.astype(np.uint8),
+    "float16": IN_ORDER.astype(np.float16),
+    "bool": IN_ORDER > 4,
+    # Neighbours near 1, which are all equal in float32.
+    "float64": 1 - (20 - IN_ORDER) * 2.0**-52,
+    # Neighbours that are all equal in float64.
+    "int64": 2**60 + IN_ORDER,
+    "longdouble": np.longdouble(1) + IN_ORDER * np.longdouble(2) ** -60,
+}
+
+
+@pytest.mark.parametrize("kind", SCORES_OF_ALL_TYPES)
+def test_scores_are_ranked_as_they_are(kind):
+    """Whatever depends on the order alone is that of the ranks."""
+    random = np.random.default_rng(4)
+    labels, order = random.choice([-1, 1], 20).astype(np.int8), random.permutation(20)
+    scores, other = SCORES_OF_ALL_TYPES[kind][order], random.random(20)
+    ranks = np.unique(scores, return_inverse=True)[1].astype(np.float64)
+    assert len(np.unique(ranks)) == (2 if kind == "bool" else 10)
+
+    def results(values):
+        column, truth = values[:, None], labels[:, None]
+        return [
+            task_auc(truth, column),
+            measures.average_precision(truth, column),
+            measures.enrichment_factor(truth, column, 0.2),
+            bootstrap_auc(truth, column, 100, 1),
+            venkatraman_test(labels, values, other, 100, 1),
+            venkatraman_test(labels, other, values, 100, 1),
+            delong_test(labels, values, other),
+            roc_corners(labels, values),
+        ]
+
+    for found, expected in zip(results(scores), results(ranks), strict=True):
+        np.testing.assert_array_equal(found, expected)

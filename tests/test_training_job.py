@@ -29,7 +29,9 @@ from paintassay.images.tables import views_schema
 from paintassay.labels.reading import labels_of, read_labels
 from paintassay.labels.tables import ASSAYS, LABELS
 from paintassay.metrics.measures import task_auc
-from paintassay.predictions.average import average
+from paintassay.predictions.average import average_predictions
+from paintassay.report.histories import read_history
+from paintassay.report.page.content import one_class_problems
 from paintassay.training.job import OutputFiles, TrainingJob, run_training
 from paintassay.training.launch import run_on_devices
 from paintassay.training.predict import predict
@@ -164,10 +166,10 @@ def test_the_files_of_a_training(data, tmp_path):
     views = parts_of(pd.read_parquet(job.source.views), 1, ["validation"])
     samples, channels = read_samples(views, job.source)
     assert channels == CHANNELS
-    scores = predict(model, samples, torch.device("cpu"), 3, Settings(**SETTINGS))
-    table, mean, _ = average(samples.views, scores, ["plate", "well"])
+    logits = predict(model, samples, torch.device("cpu"), 3, Settings(**SETTINGS))
+    table, averages = average_predictions(samples.views, logits, ["plate", "well"])
     labels = labels_of(table, read_labels(job.labels, job.assays))
-    assert task_auc(labels, mean).mean() == pytest.approx(best["validation_auc"])
+    assert task_auc(labels, averages.probability).mean() == pytest.approx(best["validation_auc"])
 
     entry = head_of(job)["paintassay"]
     assert entry["best_epoch"] == best["epoch"] and entry["evaluable_tasks"] == 2
@@ -293,11 +295,89 @@ def test_pixels_are_those_of_the_manifest(data, tmp_path):
         run_training(job_of(data, tmp_path, views=views))
 
 
+def test_a_task_with_one_class_gets_a_word(data, tmp_path, caplog):
+    """In the log, in the card and, from the card, on the page."""
+
+    def no_actives(table):
+        # All views of the part train have an even or an odd number.
+        rows = (table["task"] == TASKS[1]) & table["inchikey"].str[-1].isin(list("012345"))
+        table.loc[rows, "label"] = -1
+
+    labels = moved(data, tmp_path, "labels.parquet", no_actives)
+    job = job_of(data, tmp_path / "one" / "split_1" / "replicate_1", labels=labels)
+    run_training(job)
+    warning = "1 of 2 tasks have no active compound in the training part of split 1, so that what"
+    assert warning in caplog.text and caplog.text.count(TASKS[1]) == 1
+    assert head_of(job)["paintassay"]["one_class_tasks"] == {TASKS[1]: "no active compound"}
+    line = "- With no active compound in the part train, so that what is predicted for them means"
+    assert f"{line} nothing: {TASKS[1]}.\n" in job.output.card.read_text()
+    history = read_history(job.output.metrics, job.output.card)
+    others = [replace(history, method=name) for name in ("a", "b", "b")]
+    [problem] = one_class_problems(others)
+    assert problem.what == "predictions of a, b on split 1 for some tasks"
+    assert problem.why == (
+        f"the training part has no active compound of {TASKS[1]}, so that they mean nothing"
+    )
+    # Nothing is said where nothing is wrong.
+    caplog.clear()
+    whole = job_of(data, tmp_path / "both")
+    run_training(whole)
+    assert "means nothing" not in caplog.text + whole.output.card.read_text()
+
+
 def test_replicates_differ(data, tmp_path):
     jobs = [job_of(data, tmp_path / str(number), replicate=number) for number in (1, 2)]
     for job in jobs:
         run_training(job)
     assert rows_of(jobs[0]) != rows_of(jobs[1])
+
+
+def test_nothing_is_predicted_by_what_was_not_trained(data, tmp_path, weights):
+    cases = {
+        "models.gapnet.epochs: is 0 and there are no weights": {},
+        "models.gapnet.replace_outputs: is true, but epochs is 0": {
+            "weights": weights,
+            "replace_outputs": True,
+        },
+    }
+    for message, changes in cases.items():
+        with pytest.raises(InputError, match=message):
+            run_training(job_of(data, tmp_path, settings={"epochs": 0}, **changes))
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_for_other_channels_and_tasks_are_put_in_order(data, tmp_path, weights, caplog):
+    """The data with channels and tasks in another order: the same predictions, by name."""
+    folder = tmp_path / "turned"
+    folder.mkdir()
+    views = pd.read_parquet(data / "views.parquet")
+    for name, rows in views.groupby("shard"):
+        pixels = np.load(data / name)
+        with new_shard(folder / name, pixels.shape) as write:
+            checksums = [write(row, pixels[row, ::-1].copy()) for row in rows["row"]]
+        views.loc[rows.index, "sha256"] = checksums
+    schema = dataset_schema(views_schema(CHANNELS[::-1]), 1)
+    write_parquet(views, folder / "views.parquet", schema)
+    assays = read_csv(data / "assays.csv", ASSAYS)[::-1]
+    write_csv(assays, folder / "assays.csv", ASSAYS)
+    job = job_of(
+        data,
+        tmp_path / "out",
+        settings={"epochs": 0},
+        weights=weights,
+        assays=folder / "assays.csv",
+        source=SampleSource(folder / "views.parquet", folder),
+    )
+    run_training(job)
+    before, after = load_trained(weights), load_trained(job.output.weights)
+    assert after[1].channels == CHANNELS[::-1] and after[1].tasks == TASKS[::-1]
+    pixels = torch.randn(4, 2, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected = before[0](pixels)[:, [1, 0]]
+        torch.testing.assert_close(after[0](pixels[:, [1, 0]]), expected)
+        assert not torch.allclose(after[0](pixels), expected)
+    assert "The channels of the weights were put into the order of the data." in caplog.text
+    assert "The tasks of the weights were put into the order" in job.output.card.read_text()
 
 
 def test_a_part_without_labels(data, tmp_path):

@@ -81,6 +81,8 @@ MODELS = {
     name: {
         "micro_batch": None,
         "weights": None,
+        "weights_channels": None,
+        "weights_tasks": None,
         "replace_outputs": False,
         "options": {},
         "share": 1.0,
@@ -147,6 +149,8 @@ def settings_of_training(wildcards):
         },
         "options": block["options"],
         **sample_settings(wildcards),
-        "replace_outputs": block["replace_outputs"],
+        **{
+            name: block[name] for name in ("replace_outputs", "weights_channels", "weights_tasks")
+        },
         "shards": SHARDS,
     }

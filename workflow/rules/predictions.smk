@@ -14,6 +14,7 @@ rule predict_views:
         assays=rules.build_label_matrix.output.assays,
     output:
         views=f"<results>/predictions/{RUN}/views.parquet",
+        views_logits=f"<results>/predictions/{RUN}/views_logits.parquet",
     log:
         f"<logs>/predict_views/{RUN}.log",
     benchmark:
@@ -22,7 +23,7 @@ rule predict_views:
         "../../envs/training.yaml"
     threads: TRAINING["threads"]
     resources:
-        # Without gradients half of what training needs, and one number a view and assay.
+        # Without gradients half of what training needs, and a few numbers a view and assay.
         mem_mb=memory(8000, views=20, cells=20, features=3),
         runtime=minutes(480),
         gpu=1 if GPUS else 0,
@@ -46,7 +47,7 @@ rule average_predictions:
     """Average a model's predictions over wells, compounds and replicates."""
     input:
         replicates=expand(
-            rules.predict_views.output.views,
+            rules.predict_views.output.views_logits,
             replicate=range(1, TRAINING["replicates"] + 1),
             allow_missing=True,
         ),
@@ -54,7 +55,7 @@ rule average_predictions:
         **{
             name: f"<results>/predictions/{{model}}/split_{{split}}/{name}.parquet"
             for level in ["wells", "compounds", "ensemble"]
-            for name in [level, f"{level}_spread"]
+            for name in [level, f"{level}_logits", f"{level}_spread"]
         },
     log:
         "<logs>/average_predictions/{model}/split_{split}.log",
@@ -63,7 +64,8 @@ rule average_predictions:
     conda:
         "../../envs/predictions.yaml"
     resources:
-        mem_mb=memory(2000, replicates=8),
+        # Probabilities, logits and spreads of wells and compounds, most of them in float64.
+        mem_mb=memory(2000, replicates=16),
         runtime=minutes(60),
     params:
         code=code("average_predictions"),

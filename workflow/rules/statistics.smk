@@ -11,7 +11,10 @@ TOOLS = COMPARISON["predictions"]
 METHODS = {
     model: {
         level: expand(
-            rules.average_predictions.output[level], model=model, split=TRAINING["splits"]
+            # Scores are ranked as logits, which do not tie where probabilities are rounded to 1.
+            rules.average_predictions.output[f"{level}_logits"],
+            model=model,
+            split=TRAINING["splits"],
         )
         for level in ["wells", "compounds"]
     }

@@ -6,6 +6,6 @@ from paintassay.predictions.average import combine
 from paintassay.predictions.tables import read_predictions
 
 with job(snakemake.log[0], snakemake.input, snakemake.output):
-    replicates = (read_predictions("views", path) for path in snakemake.input.replicates)
+    replicates = (read_predictions("views_logits", path) for path in snakemake.input.replicates)
     for name, table in combine(replicates).items():
         write_parquet(table, snakemake.output[name], table.schema)

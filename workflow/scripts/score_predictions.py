@@ -8,6 +8,7 @@ from paintassay.core.jobs import job
 from paintassay.core.matching import write_counts
 from paintassay.dataset.tables import SPLITS
 from paintassay.labels.reading import read_labels
+from paintassay.predictions.tables import holds_logits
 from paintassay.statistics import methods
 from paintassay.statistics.matching import count_predictions
 from paintassay.statistics.scoring import score_runs
@@ -31,7 +32,8 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
             for level, path in zip(LEVELS, paths, strict=True):
                 predictions = methods.read_model(level, path, split, labels.tasks)
                 counts += count_predictions(path, level, predictions, labels, splits)
-                scored.append(score_runs(snakemake.wildcards.method, level, predictions, labels))
+                method, logits = snakemake.wildcards.method, holds_logits(path)
+                scored.append(score_runs(method, level, predictions, labels, logits))
     metrics, excluded = (pd.concat(parts, ignore_index=True) for parts in zip(*scored, strict=True))
     tables.write_parquet(metrics, snakemake.output.metrics, METRICS)
     tables.write_csv(excluded, snakemake.output.excluded, EXCLUDED)

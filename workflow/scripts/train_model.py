@@ -43,5 +43,7 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
             code={"train_model": params.code, wildcards.model: params.model_code},
             # What the card quotes.
             config={name: value for name, value in settings.items() if name != "shards"},
+            weights_channels=settings["weights_channels"],
+            weights_tasks=settings["weights_tasks"],
         )
     )

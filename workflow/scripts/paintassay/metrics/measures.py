@@ -277,7 +277,8 @@ def _count_predicted(
 
 def _rank(labels: np.ndarray, scores: np.ndarray) -> _Ranking:
     task, sample = np.nonzero(labels.T)
-    order = np.lexsort((-scores[sample, task], task))
+    # From the highest on. Not by -score, which scores without a sign do not have.
+    order = np.lexsort((scores[sample, task], -task))[::-1]
     task, sample = task[order], sample[order]
     score, active = scores[sample, task], labels[sample, task] > 0
     # Samples and actives before each position, counted through all tasks.

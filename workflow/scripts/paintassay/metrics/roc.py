@@ -197,12 +197,13 @@ def _select_labelled(
     labels: npt.ArrayLike, scores_a: npt.ArrayLike, scores_b: npt.ArrayLike
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     """Difference of the AUCs; and the labelled samples: whether active, and both scores."""
-    labels = np.asarray(labels)
-    scores = np.column_stack([scores_a, scores_b])
-    auc_a, auc_b = task_auc(np.column_stack([labels, labels]), scores)
+    # Each by itself: in one array they would have one type, in which scores could become equal.
+    labels, scores_a, scores_b = map(np.asarray, (labels, scores_a, scores_b))
+    auc_a, auc_b = (
+        task_auc(labels[:, None], scores[:, None])[0] for scores in (scores_a, scores_b)
+    )
     labelled = labels != 0
-    labelled_a, labelled_b = scores[labelled].T
-    return float(auc_a - auc_b), labels[labelled] > 0, labelled_a, labelled_b
+    return float(auc_a - auc_b), labels[labelled] > 0, scores_a[labelled], scores_b[labelled]
 
 
 def _count_pairs_won(active: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -110,9 +110,36 @@ def _find_contradictions(config: Mapping[str, Any]) -> list[str]:
         for name in config["comparison"]["predictions"]
         if name in config["models"]
     ]
+    problems += _find_untrained(config["models"])
     models = model_files()
     return problems + [
         f"key models.{name}: there is no such model ({_suggest_name(name, models)})"
         for name in config["models"]
         if name not in models
     ]
+
+
+def _find_untrained(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Problems of models whose outputs nothing would have trained."""
+    problems = []
+    for name, block in models.items():
+        if not block.get("enabled", True):
+            continue
+        weights = block.get("weights")
+        if not block["epochs"] and weights is None:
+            problems.append(
+                f"key models.{name}.epochs: is 0 and models.{name}.weights is null; the "
+                "predictions would be random"
+            )
+        if not block["epochs"] and block.get("replace_outputs"):
+            problems.append(
+                f"key models.{name}.replace_outputs: is true and models.{name}.epochs is 0; the "
+                "new output layer would not be trained, and its predictions would be random"
+            )
+        problems += [
+            f"key models.{name}.{key}: there are no weights that it could be about; set "
+            f"models.{name}.weights too"
+            for key in ("weights_channels", "weights_tasks")
+            if block.get(key) is not None and weights is None
+        ]
+    return problems

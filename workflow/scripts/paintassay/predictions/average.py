@@ -1,12 +1,14 @@
 """Predictions averaged over wells, compounds and replicates, with their spread."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy.sparse import csr_array
+from scipy.special import expit
 
 from paintassay.core.errors import InputError
 from paintassay.core.keys import WELL
@@ -15,6 +17,24 @@ from paintassay.predictions.tables import FILES, VIEW_KEYS, prediction_table
 
 # Small enough for the processor's caches.
 BLOCK_ROWS: WorkSize = 2**12
+
+
+class Averages(NamedTuple):
+    """Averages of predictions, each float64, (groups, tasks).
+
+    Attributes
+    ----------
+    probability : numpy.ndarray
+        Mean of the probabilities.
+    spread : numpy.ndarray
+        Their standard deviation (n - 1); NaN for a group of one.
+    logit : numpy.ndarray
+        Logit of the mean probability, which keeps the order where probabilities are rounded to 1.
+    """
+
+    probability: np.ndarray
+    spread: np.ndarray
+    logit: np.ndarray
 
 
 def average(
@@ -37,8 +57,8 @@ def average(
     table : pandas.DataFrame
         The columns `by`, then inchikey, part and dose where `views` has them, then views (int64):
         how many there are. A row a group, sorted by `by`.
-    mean : numpy.ndarray, float32, (groups, tasks)
-    spread : numpy.ndarray, float32, (groups, tasks)
+    mean : numpy.ndarray, float64, (groups, tasks)
+    spread : numpy.ndarray, float64, (groups, tasks)
         Standard deviation (n - 1); NaN for a group of one view.
 
     Raises
@@ -46,6 +66,139 @@ def average(
     ValueError
         The views of a group differ in inchikey, part or dose.
     """
+    groups = _group(views, by)
+    mean = np.empty((len(groups.table), scores.shape[1]))
+    spread = np.empty_like(mean)
+    for block, rows, sizes in _blocks(groups):
+        mean[block], spread[block] = _mean_and_spread(scores[rows], sizes)
+    return groups.table, mean, spread
+
+
+def average_predictions(
+    views: pd.DataFrame, logits: np.ndarray, by: list[str]
+) -> tuple[pd.DataFrame, Averages]:
+    """Average the probabilities of the views of each group.
+
+    Parameters
+    ----------
+    views, by
+        As for `average`.
+    logits : numpy.ndarray of float, (len(views), tasks)
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        As from `average`.
+    averages : Averages
+
+    Raises
+    ------
+    ValueError
+        As `average`.
+    """
+    groups = _group(views, by)
+    averages = Averages(*(np.empty((len(groups.table), logits.shape[1])) for _ in range(3)))
+    for block, rows, sizes in _blocks(groups):
+        for whole, part in zip(averages, _average_logits(logits[rows], sizes), strict=True):
+            whole[block] = part
+    return groups.table, averages
+
+
+def log_odds(probability: np.ndarray, opposite: np.ndarray) -> np.ndarray:
+    """Logits of probabilities, each given with that of the opposite.
+
+    Parameters
+    ----------
+    probability, opposite : numpy.ndarray of float64
+        p and 1 - p, each with all its digits; or both times the same factor.
+
+    Returns
+    -------
+    numpy.ndarray of float64
+        Always finite: a probability of 0 counts as the smallest number.
+    """
+    smallest = np.finfo(np.float64).tiny
+    return np.log(np.maximum(probability, smallest)) - np.log(np.maximum(opposite, smallest))
+
+
+def combine(
+    replicates: Iterable[tuple[pd.DataFrame, np.ndarray, list[str]]],
+) -> dict[str, pa.Table]:
+    """Average the predictions of all replicates over wells, compounds and replicates.
+
+    Views without an InChIKey stand among the wells alone. A compound whose views lie in
+    several parts, such as one that is also a control, has a row in each.
+
+    Parameters
+    ----------
+    replicates : iterable of (pandas.DataFrame, numpy.ndarray, list of str)
+        Views, logits and tasks of each replicate, replicate 1 first, as
+        `predictions.tables.read_predictions` gives them; the views and tasks are the same in all.
+        Only one is held at a time, if the iterable makes each when it is asked for.
+
+    Returns
+    -------
+    dict of str to pyarrow.Table
+        All of `FILES` but those of views, with their schemas, sorted by their first columns.
+
+    Raises
+    ------
+    InputError
+        The replicates differ in their views or tasks.
+    """
+    names = [column[0] for column in VIEW_KEYS]
+    collected: dict[str, list[pa.Table]] = {
+        name: [] for name in FILES if name.startswith(("wells", "compounds"))
+    }
+    first: tuple[pd.DataFrame, list[str]] | None = None
+    means: list[np.ndarray] = []
+    # Neither enumerate nor zip: they hold on to the replicate before.
+    for views, logits, tasks in replicates:
+        number, views = len(means) + 1, views[names]
+        first = first or (views, tasks)
+        _check_replicate(number, views, tasks, *first)
+        for name, by in (("wells", WELL), ("compounds", ["inchikey", "part"])):
+            # A compound can have several doses, a well one.
+            rows = views if name == "wells" else views.drop(columns="dose")
+            table, averages = average_predictions(rows, logits, by)
+            table["replicate"] = number
+            for file, made in _tables(name, table, averages, tasks).items():
+                collected[file].append(made)
+        means.append(averages.logit)
+        del logits, averages
+    combined = {name: pa.concat_tables(parts) for name, parts in collected.items()}
+    compounds = table.assign(replicates=len(means))
+    sizes = np.full(len(compounds), len(means))
+    # The replicates of a compound in consecutive rows.
+    stacked = np.stack(means, axis=1).reshape(-1, len(tasks))
+    return combined | _tables("ensemble", compounds, _average_logits(stacked, sizes), tasks)
+
+
+def describe_difference(names: Sequence[str], expected: Sequence[str], what: str) -> str:
+    """Say which names are missing or new, or that their order is another; empty if all is equal."""
+    names, expected = list(names), list(expected)
+    if names == expected:
+        return ""
+    missing = pd.Index(expected).difference(names, sort=False)
+    new = pd.Index(names).difference(expected, sort=False)
+    phrases = []
+    for differing, adjective in ((missing, "missing"), (new, "new")):
+        if len(differing):
+            some = "; ".join(differing[:3]) + ("; ..." if len(differing) > 3 else "")
+            phrases.append(f"{len(differing)} {what} are {adjective} ({some})")
+    return " and ".join(phrases) or f"the {what} come in another order"
+
+
+class _Groups(NamedTuple):
+    """Groups of rows: their table, all rows in the order of the groups, and where each begins."""
+
+    table: pd.DataFrame
+    order: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
+
+
+def _group(views: pd.DataFrame, by: list[str]) -> _Groups:
     group_of = views.groupby(by, sort=True).ngroup().fillna(-1).to_numpy(np.int64)
     order = np.argsort(group_of, kind="stable")
     order = order[np.searchsorted(group_of[order], 0) :]
@@ -62,89 +215,35 @@ def average(
             group = ", ".join(str(row[column]) for column in by)
             raise ValueError(f"the views of {group} differ in {name}")
     table["views"] = sizes.astype(np.int64)
-    mean = np.empty((len(sizes), scores.shape[1]), np.float32)
-    spread = np.empty_like(mean)
-    # In blocks of whole groups, so that the float64 copies stay small.
+    return _Groups(table, order, starts, sizes)
+
+
+def _blocks(groups: _Groups) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Blocks of whole groups, their rows and sizes, so that copies in float64 stay small."""
+    _, order, starts, sizes = groups
     edges = np.unique(np.searchsorted(starts, np.arange(0, len(order) + BLOCK_ROWS, BLOCK_ROWS)))
     for first, last in pairwise(edges):
-        block = slice(first, last)
         rows = order[starts[first] : starts[last - 1] + sizes[last - 1]]
-        mean[block], spread[block] = _mean_and_spread(scores[rows], sizes[block])
-    return table, mean, spread
+        yield slice(first, last), rows, sizes[first:last]
 
 
-def combine(
-    replicates: Iterable[tuple[pd.DataFrame, np.ndarray, list[str]]],
+def _average_logits(logits: np.ndarray, sizes: np.ndarray) -> Averages:
+    """Averages of consecutive groups of rows."""
+    logits = logits.astype(np.float64)
+    opposite, _ = _mean_and_spread(expit(-logits), sizes)
+    probability, spread = _mean_and_spread(expit(logits), sizes)
+    return Averages(probability, spread, log_odds(probability, opposite))
+
+
+def _tables(
+    name: str, keys: pd.DataFrame, averages: Averages, tasks: Sequence[str]
 ) -> dict[str, pa.Table]:
-    """Average the predictions of all replicates over wells, compounds and replicates.
-
-    Views without an InChIKey stand among the wells alone. A compound whose views lie in
-    several parts, such as one that is also a control, has a row in each.
-
-    Parameters
-    ----------
-    replicates : iterable of (pandas.DataFrame, numpy.ndarray, list of str)
-        Views, scores and tasks of each replicate, replicate 1 first, as
-        `predictions.tables.read_predictions` gives them; the views and tasks are the same in all.
-        Only one is held at a time, if the iterable makes each when it is asked for.
-
-    Returns
-    -------
-    dict of str to pyarrow.Table
-        wells, wells_spread, compounds, compounds_spread, ensemble and ensemble_spread, with the
-        schemas of `FILES`, sorted by their first columns.
-
-    Raises
-    ------
-    InputError
-        The replicates differ in their views or tasks.
-    """
-    names = [column[0] for column in VIEW_KEYS]
-    collected: dict[str, list[pa.Table]] = {
-        name: [] for name in FILES if name.startswith(("wells", "compounds"))
+    """The three tables of a level, by their names in `FILES`."""
+    return {
+        name: prediction_table(name, keys, averages.probability, tasks),
+        f"{name}_logits": prediction_table(f"{name}_logits", keys, averages.logit, tasks),
+        f"{name}_spread": prediction_table(f"{name}_spread", keys, averages.spread, tasks),
     }
-    first: tuple[pd.DataFrame, list[str]] | None = None
-    means: list[np.ndarray] = []
-    # Neither enumerate nor zip: they hold on to the replicate before.
-    for views, scores, tasks in replicates:
-        number, views = len(means) + 1, views[names]
-        first = first or (views, tasks)
-        _check_replicate(number, views, tasks, *first)
-        for name, by in (("wells", WELL), ("compounds", ["inchikey", "part"])):
-            # A compound can have several doses, a well one.
-            rows = views if name == "wells" else views.drop(columns="dose")
-            table, mean, spread = average(rows, scores, by)
-            table["replicate"] = number
-            collected[name].append(prediction_table(name, table, mean, tasks))
-            spread_name = f"{name}_spread"
-            collected[spread_name].append(prediction_table(spread_name, table, spread, tasks))
-        means.append(mean)
-        del scores
-    combined = {name: pa.concat_tables(parts) for name, parts in collected.items()}
-    compounds = table.assign(replicates=len(means))
-    sizes = np.full(len(compounds), len(means))
-    # The replicates of a compound in consecutive rows.
-    stacked = np.stack(means, axis=1).reshape(-1, len(tasks))
-    mean, spread = _mean_and_spread(stacked, sizes)
-    mean, spread = mean.astype(np.float32), spread.astype(np.float32)
-    combined["ensemble"] = prediction_table("ensemble", compounds, mean, tasks)
-    combined["ensemble_spread"] = prediction_table("ensemble_spread", compounds, spread, tasks)
-    return combined
-
-
-def describe_difference(names: Sequence[str], expected: Sequence[str], what: str) -> str:
-    """Say which names are missing or new, or that their order is another; empty if all is equal."""
-    names, expected = list(names), list(expected)
-    if names == expected:
-        return ""
-    missing = pd.Index(expected).difference(names, sort=False)
-    new = pd.Index(names).difference(expected, sort=False)
-    phrases = []
-    for differing, adjective in ((missing, "missing"), (new, "new")):
-        if len(differing):
-            some = "; ".join(differing[:3]) + ("; ..." if len(differing) > 3 else "")
-            phrases.append(f"{len(differing)} {what} are {adjective} ({some})")
-    return " and ".join(phrases) or f"the {what} come in another order"
 
 
 def _mean_and_spread(scores: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from paintassay.core import tables
 from paintassay.core.files import PathLike
@@ -37,9 +38,16 @@ WELL_KEYS = [_REPLICATE, _PLATE, _WELL, (*_KEY, "optional"), _PART, _VIEWS, _DOS
 COMPOUND_KEYS = [_REPLICATE, _KEY, _PART, _VIEWS]
 ENSEMBLE_KEYS = [_KEY, _PART, _REPLICATES]
 
-Meaning: TypeAlias = tuple[str | Between, ...]
-PROBABILITY: Meaning = ("probability that it is active", share)
+# What the columns of the tasks hold: their type, what they mean, "optional" where values can be
+# missing, and their limits. In float64 a probability near 1 keeps the order that float32 would
+# lose; a logit keeps it wherever it is.
+Meaning: TypeAlias = tuple[pa.DataType | str | Between, ...]
+PROBABILITY: Meaning = (pa.float64(), "probability that it is active", share)
+LOGIT_MEANING = "logit of the probability that it is active, ln(p / (1 - p))"
+LOGIT: Meaning = (pa.float64(), LOGIT_MEANING)
+LOGIT_OF_VIEW: Meaning = (pa.float32(), LOGIT_MEANING)
 SPREAD: Meaning = (
+    pa.float32(),
     "standard deviation of that probability; missing where there is only one",
     "optional",
     share,
@@ -48,11 +56,15 @@ SPREAD: Meaning = (
 # What each file says, its first columns, and what its columns of tasks hold.
 FILES: dict[str, tuple[str, list[tuple], Meaning]] = {
     "views": ("Predictions of each view by one replicate.", VIEW_KEYS, PROBABILITY),
+    "views_logits": ("The same as logits, to rank by.", VIEW_KEYS, LOGIT_OF_VIEW),
     "wells": ("Mean prediction of the views of each well.", WELL_KEYS, PROBABILITY),
+    "wells_logits": ("The same as logits, to rank by.", WELL_KEYS, LOGIT),
     "wells_spread": ("Spread over the views of each well.", WELL_KEYS, SPREAD),
     "compounds": ("Mean prediction of the views of each compound.", COMPOUND_KEYS, PROBABILITY),
+    "compounds_logits": ("The same as logits, to rank by.", COMPOUND_KEYS, LOGIT),
     "compounds_spread": ("Spread over the views of each compound.", COMPOUND_KEYS, SPREAD),
     "ensemble": ("Mean of the replicates' compound means.", ENSEMBLE_KEYS, PROBABILITY),
+    "ensemble_logits": ("The same as logits, to rank by.", ENSEMBLE_KEYS, LOGIT),
     "ensemble_spread": ("Spread of the replicates' compound means.", ENSEMBLE_KEYS, SPREAD),
 }
 
@@ -63,7 +75,7 @@ def prediction_schema(
     tasks: Sequence[str],
     meaning: Meaning = PROBABILITY,
 ) -> pa.Schema:
-    """Schema of a table with one float32 column a task.
+    """Schema of a table with one column a task.
 
     Parameters
     ----------
@@ -72,14 +84,15 @@ def prediction_schema(
         The columns before those of the tasks, as for `core.tables.table_schema`.
     tasks : sequence of str
         Names of the tasks: the columns of the label matrix.
-    meaning : tuple of str
-        What the columns of the tasks mean, and "optional" where values can be missing.
+    meaning : tuple
+        What the columns of the tasks hold: type, meaning, and "optional" where values can be
+        missing.
 
     Returns
     -------
     pyarrow.Schema
     """
-    columns = ((task, pa.float32(), *meaning) for task in tasks)
+    columns = ((task, *meaning) for task in tasks)
     return table_schema(description, *keys, *columns)
 
 
@@ -94,7 +107,7 @@ def prediction_table(
         Its name in `FILES`.
     keys : pandas.DataFrame
         At least its first columns; of those that can be missing, what there is.
-    scores : numpy.ndarray, float32, (len(keys), tasks)
+    scores : numpy.ndarray of float, (len(keys), tasks)
     tasks : sequence of str
 
     Returns
@@ -113,6 +126,12 @@ def prediction_table(
     return tables.conform(table, prediction_schema(description, columns, tasks, meaning))
 
 
+def holds_logits(path: PathLike) -> bool:
+    """Whether a file of `FILES` says of its last task that it is a logit."""
+    field = pq.read_schema(path)[-1]
+    return (field.metadata or {}).get(b"description") == LOGIT_MEANING.encode()
+
+
 def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
     """Read one of the files of `FILES`, the reverse of `prediction_table`.
 
@@ -126,7 +145,7 @@ def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarra
     -------
     keys : pandas.DataFrame
         The first columns.
-    scores : numpy.ndarray, float32, (rows, tasks)
+    scores : numpy.ndarray of the file's type, (rows, tasks)
         NaN where a value is missing.
     tasks : list of str
 
@@ -142,7 +161,7 @@ def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarra
         table = tables.read_columns(file, path, table_schema("", *columns))
         tasks = [task for task in file.schema_arrow.names if task not in table.column_names]
         limits = prediction_schema("", [], tasks, (*meaning, "optional"))
-        scores = np.empty((len(table), len(tasks)), np.float32)
+        scores = np.empty((len(table), len(tasks)), meaning[0].to_pandas_dtype())
         first = 0
         for batch in file.iter_batches(columns=tasks):
             tables.check_values(pa.Table.from_batches([batch]), limits, path)

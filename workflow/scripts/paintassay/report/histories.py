@@ -1,9 +1,9 @@
 """Read the history of a training from the files that it wrote."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -28,7 +28,11 @@ class Epoch:
 
 @dataclass(frozen=True)
 class TrainingHistory:
-    """What a training went through; `seconds` are those of all its epochs."""
+    """What a training went through; `seconds` are those of all its epochs.
+
+    `one_class` has the tasks that lacked a class of compounds in the training part, and what they
+    lacked, such as "no active compound".
+    """
 
     method: str
     split: int
@@ -36,6 +40,7 @@ class TrainingHistory:
     epochs: list[Epoch]
     best_epoch: int | None = None
     seconds: float | None = None
+    one_class: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_history(
@@ -48,7 +53,7 @@ def read_history(
     metrics : str or Path
         metrics.jsonl, in a folder ``<model>/split_<split>/replicate_<replicate>``.
     card : str or Path, optional
-        model_card.md, which gives the best epoch.
+        model_card.md, which gives the best epoch, and tasks with one class.
     timing : str or Path, optional
         timing.csv, which gives the seconds; without a row, as of published weights, there are none.
 
@@ -64,10 +69,12 @@ def read_history(
     metrics = Path(metrics)
     model, split, replicate = metrics.parts[-4:-1]
     best_epoch = seconds = None
+    one_class: dict[str, str] = {}
     if card is not None:
         with _readable(card):
             header = Path(card).read_text(encoding="utf-8").split("---\n")[1]
-            best_epoch = yaml.safe_load(header)["paintassay"]["best_epoch"]
+            entry = yaml.safe_load(header)["paintassay"]
+            best_epoch, one_class = entry["best_epoch"], entry.get("one_class_tasks", {})
     if timing is not None:
         times = read_csv(timing, TIMING)[["training_seconds", "validation_seconds"]]
         seconds = float(times.to_numpy().sum()) if len(times) else None
@@ -80,6 +87,7 @@ def read_history(
         epochs=epochs,
         best_epoch=best_epoch,
         seconds=seconds,
+        one_class=one_class,
     )
 
 

@@ -24,7 +24,7 @@ class Predictions(NamedTuple):
     keys : pandas.DataFrame
         split, replicate, inchikey (may be missing) and part of each row, and by well plate and
         well; index from 0.
-    scores : numpy.ndarray of float32, (rows, tasks)
+    scores : numpy.ndarray of float, (rows, tasks)
         In the order of the label matrix; NaN where a task is not predicted.
     predicted : numpy.ndarray of bool, (tasks,)
         Which tasks are.
@@ -50,7 +50,7 @@ def read_model(level: str, path: PathLike, split: int, tasks: Sequence[str]) -> 
     ----------
     level : {"wells", "compounds"}
     path : str or Path
-        That file of `predictions.tables.FILES`.
+        That file of `predictions.tables.FILES`, or the one of its logits.
     split : int
         Number of its split.
     tasks : list of str
@@ -139,7 +139,7 @@ def arrange(
 
     Parameters
     ----------
-    scores : numpy.ndarray of float32, (rows, len(predicted_tasks))
+    scores : numpy.ndarray of float, (rows, len(predicted_tasks))
     predicted_tasks : list of str
         The tasks that they are for.
     tasks : list of str
@@ -147,7 +147,7 @@ def arrange(
 
     Returns
     -------
-    scores : numpy.ndarray of float32, (rows, len(tasks))
+    scores : numpy.ndarray of the same type, (rows, len(tasks))
         NaN where a task is not predicted.
     predicted : numpy.ndarray of bool, (len(tasks),)
         Which tasks are predicted.
@@ -155,6 +155,6 @@ def arrange(
     predicted = np.isin(tasks, predicted_tasks)
     if predicted_tasks == tasks:
         return scores, predicted
-    arranged = np.full((len(scores), len(tasks)), np.nan, np.float32)
+    arranged = np.full((len(scores), len(tasks)), np.nan, scores.dtype)
     arranged[:, pd.Index(tasks).get_indexer(pd.Index(predicted_tasks))] = scores
     return arranged, predicted

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit
 
 from paintassay.core.errors import InputError
 from paintassay.labels.reading import Labels
@@ -13,7 +14,7 @@ from paintassay.statistics.tables import EXCLUDED, METRICS
 
 
 def measure_tasks(
-    labels: npt.ArrayLike, scores: npt.ArrayLike, thresholds: npt.ArrayLike
+    labels: npt.ArrayLike, scores: npt.ArrayLike, thresholds: npt.ArrayLike, middle: float = 0.5
 ) -> pd.DataFrame:
     """All measures of each task.
 
@@ -22,9 +23,11 @@ def measure_tasks(
     labels : array_like, (samples, tasks)
         +1 active, -1 inactive, 0 missing.
     scores : array_like of float, (samples, tasks)
-        In [0, 1], higher for active.
+        Higher for active: in [0, 1], or logits.
     thresholds : array_like of float, (tasks,)
         For f1_best, found on other samples by `metrics.measures.best_thresholds`; NaN for none.
+    middle : float
+        Score from which on f1 and balanced_accuracy call a sample active: 0 for logits.
 
     Returns
     -------
@@ -44,10 +47,10 @@ def measure_tasks(
             "inactives": inactives,
             "auc": task_auc(labels, scores),
             "average_precision": measures.average_precision(labels, scores),
-            "f1": measures.f1_score(labels, scores),
+            "f1": measures.f1_score(labels, scores, middle),
             "f1_best": measures.f1_score(labels, scores, thresholds),
             "decision_threshold": thresholds,
-            "balanced_accuracy": measures.balanced_accuracy(labels, scores),
+            "balanced_accuracy": measures.balanced_accuracy(labels, scores, middle),
             "enrichment_1": measures.enrichment_factor(labels, scores, 0.01),
             "enrichment_5": measures.enrichment_factor(labels, scores, 0.05),
         }
@@ -55,7 +58,11 @@ def measure_tasks(
 
 
 def score_runs(
-    method: str, level: str, predictions: methods.Predictions, labels: Labels
+    method: str,
+    level: str,
+    predictions: methods.Predictions,
+    labels: Labels,
+    logits: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure every run of a method on the test part.
 
@@ -66,6 +73,8 @@ def score_runs(
     predictions : methods.Predictions
         At that level.
     labels : Labels
+    logits : bool
+        Whether the scores are logits, and not in [0, 1].
 
     Returns
     -------
@@ -92,7 +101,10 @@ def score_runs(
                 "predict it; for models of the workflow add test to predictions.parts",
             )
         thresholds = measures.best_thresholds(validation_part.labels, validation_part.scores)
-        measured = measure_tasks(test_part.labels, test_part.scores, thresholds)
+        middle = 0.0 if logits else 0.5
+        measured = measure_tasks(test_part.labels, test_part.scores, thresholds, middle)
+        if logits:
+            measured["decision_threshold"] = expit(thresholds)
         reasons = _reasons(measured, predictions.predicted, validation_part)
         place: dict[str, str | int] = {
             "method": method,

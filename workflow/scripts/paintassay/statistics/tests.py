@@ -206,7 +206,8 @@ def roc_corners(
         Equal scores give one step, which is slanted if both classes share one.
     """
     labels, scores = np.asarray(labels), np.asarray(scores)
-    order = np.argsort(-scores[labels != 0], kind="stable")
+    # Not by -score, which scores without a sign do not have.
+    order = np.argsort(scores[labels != 0], kind="stable")[::-1]
     score, active = scores[labels != 0][order], labels[labels != 0][order] > 0
     last_of_score = np.append(score[1:] != score[:-1], True)
     true = np.append(0, np.cumsum(active)[last_of_score])

@@ -27,7 +27,8 @@ KEYS = {
     "split": integer,
     "replicate": integer,
 }
-SCORE = pa.float32()
+# As exact as any tool writes them: in float32 the probabilities near 1 would be equal.
+SCORE = pa.float64()
 FORMAT = "docs/predictions.md describes the format"
 
 
@@ -62,7 +63,7 @@ def read_tool(
     """
     table, predicted_tasks = _read_table(path, tasks)
     keys = _check_keys(path, table.drop_columns(predicted_tasks).to_pandas(), splits, compounds)
-    scores = np.empty((len(table), len(predicted_tasks)), np.float32)
+    scores = np.empty((len(table), len(predicted_tasks)))
     for number, task in enumerate(predicted_tasks):
         values = table[task].to_numpy()
         if len(wrong := np.flatnonzero(~((values >= 0) & (values <= 1)))):

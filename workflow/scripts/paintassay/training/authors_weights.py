@@ -1,4 +1,4 @@
-"""Weights from a file: the authors' GapNet, or a model of this workflow."""
+"""Tensors from a file, and how they fit a model."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,19 +20,44 @@ _AGAIN = "fetch the file again, and compare its size and checksum to the source'
 def load_weights(
     model: torch.nn.Module, path: PathLike, replace_outputs: bool = False
 ) -> list[str]:
-    """Load weights from a file into a model. The model changes only if all of them fit.
+    """Load weights from a file into a model, as they are: channels and tasks are not compared.
 
-    The file says neither the order of the channels nor that of the tasks. The authors' GapNet
-    takes Mito, ERSyto, ERSytoBleed, Ph_golgi, Hoechst (Hofmarcher et al. 2019).
+    Parameters
+    ----------
+    model : torch.nn.Module
+    path : str or Path
+        As for `read_state`.
+    replace_outputs : bool
+        As for `fill_model`.
+
+    Returns
+    -------
+    list of str
+        As from `fill_model`.
+
+    Raises
+    ------
+    InputError
+        As `read_state` and `fill_model`.
+    """
+    return fill_model(model, read_state(path), path, replace_outputs)
+
+
+def fill_model(
+    model: torch.nn.Module,
+    state: Mapping[str, torch.Tensor],
+    path: PathLike,
+    replace_outputs: bool = False,
+) -> list[str]:
+    """Give a model the tensors of a file. The model changes only if all of them fit.
 
     Parameters
     ----------
     model : torch.nn.Module
         From `models.build_model`.
+    state : dict of str to torch.Tensor
     path : str or Path
-        A safetensors file, or one of ``torch.save`` that holds a state dictionary, by itself or
-        under ``state_dict`` beside other entries. ``module.`` before all names is left out.
-        Nothing is unpickled but tensors and plain values.
+        The file that they come from.
     replace_outputs : bool
         Keep the fresh values of each tensor whose shape depends on the number of tasks, whatever
         the file has for it: the tasks are other ones, even if there are as many.
@@ -45,11 +70,10 @@ def load_weights(
     Raises
     ------
     InputError
-        The file cannot be read, holds something else, does not fit the model, or has values that
-        are not finite.
+        They do not fit the model, or have values that are not finite.
     """
-    state, of_model = _read_state(path), model.state_dict()
-    outputs = _names_of_outputs(model)
+    of_model = model.state_dict()
+    outputs = list(axes_of(model, "tasks"))
     fresh = outputs if replace_outputs else []
     state = {name: tensor for name, tensor in state.items() if name not in fresh}
     expected = {name: tensor for name, tensor in of_model.items() if name not in fresh}
@@ -67,8 +91,25 @@ def load_weights(
     return fresh
 
 
-def _read_state(path: PathLike) -> dict[str, torch.Tensor]:
-    """State dictionary of a file, by its content and not its name."""
+def read_state(path: PathLike) -> dict[str, torch.Tensor]:
+    """Read the state dictionary of a file, by its content and not its name.
+
+    Parameters
+    ----------
+    path : str or Path
+        A safetensors file, or one of ``torch.save`` that holds a state dictionary, by itself or
+        under ``state_dict`` beside other entries. ``module.`` before all names is left out.
+        Nothing is unpickled but tensors and plain values.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is damaged, or holds something else.
+    """
     try:
         with Path(path).open("rb") as file:
             head = file.read(9)
@@ -126,15 +167,33 @@ def _read_pickle(path: PathLike) -> Any:
         ) from error
 
 
-def _names_of_outputs(model: torch.nn.Module) -> list[str]:
-    """Names of the tensors whose shape depends on the number of tasks."""
+def axes_of(model: torch.nn.Module, argument: str) -> dict[str, list[int]]:
+    """Find the tensors of a model whose shape depends on the number of channels or tasks.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        From `models.build_model`.
+    argument : {"channels", "tasks"}
+
+    Returns
+    -------
+    dict of str to list of int
+        Names of the tensors, and which of their axes.
+    """
     arguments = dict(vars(model)["built_as"])
-    arguments["tasks"] += 1
+    arguments[argument] += 1
     with torch.device("meta"):
         state = build_model(**arguments).state_dict()
-    return [
-        name for name, tensor in model.state_dict().items() if tensor.shape != state[name].shape
-    ]
+    axes = {
+        name: [
+            axis
+            for axis, sides in enumerate(zip(tensor.shape, state[name].shape, strict=True))
+            if sides[0] != sides[1]
+        ]
+        for name, tensor in model.state_dict().items()
+    }
+    return {name: of_tensor for name, of_tensor in axes.items() if of_tensor}
 
 
 def _check_fit(

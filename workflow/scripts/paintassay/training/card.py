@@ -1,6 +1,7 @@
 """The card of a trained model: what it is, for people and, in its head, for programs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import yaml
@@ -22,11 +23,16 @@ STANDARDISED = {
 
 
 class PartCounts(NamedTuple):
-    """How much a part of a split has to train on."""
+    """How much a part of a split has to train on.
+
+    `one_class` has the tasks that lack a class of compounds, by what they lack, such as "no active
+    compound".
+    """
 
     views: int
     compounds: int
     labels: int
+    one_class: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 def model_card(
@@ -35,6 +41,7 @@ def model_card(
     counts: Mapping[str, PartCounts],
     parameters: int,
     config: Mapping[str, object],
+    notes: Sequence[str] = (),
 ) -> str:
     """Write the card of a trained model. The same arguments give the same text.
 
@@ -48,6 +55,8 @@ def model_card(
         How many the model has.
     config : dict
         Quoted at the end.
+    notes : sequence of str
+        Sentences about the weights that it started from.
 
     Returns
     -------
@@ -68,6 +77,10 @@ def model_card(
         "validation_auc": best["validation_auc"] if best else None,
         "evaluable_tasks": best["evaluable_tasks"] if best else None,
         "started_from": trained.weights,
+        # Of the part train.
+        "one_class_tasks": {
+            task: lacking for lacking, tasks in counts["train"].one_class.items() for task in tasks
+        },
         "data": trained.data,
         "code": dict(trained.code),
         "versions": software_versions(*PACKAGES),
@@ -107,7 +120,7 @@ and stained (Cell Painting), after Hofmarcher et al. 2019, https://doi.org/10.10
 
 {_describe_data(counts)}
 A label is that of a compound in a column; missing ones did not count. {_describe_start(trained)}
-
+{_describe_lists(counts["train"], notes)}
 ## Result
 
 {_describe_result(history)}
@@ -151,6 +164,17 @@ def _describe_start(trained: TrainedModel) -> str:
     if trained.weights is None:
         return "It started from random weights."
     return f"It started from the weights with the SHA-256 {trained.weights}."
+
+
+def _describe_lists(counts: PartCounts, notes: Sequence[str]) -> str:
+    """What was special about the weights, and tasks that cannot be learned; may be empty."""
+    lines = [
+        f"- With {lacking} in the part train, so that what is predicted for them means nothing: "
+        f"{', '.join(tasks)}."
+        for lacking, tasks in counts.one_class.items()
+    ]
+    lines = [*(f"- {note}" for note in notes), *lines]
+    return "".join(f"\n{line}" for line in lines) + ("\n" if lines else "")
 
 
 def _describe_result(history: History) -> str:

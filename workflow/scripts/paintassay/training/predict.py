@@ -8,16 +8,17 @@ import torch
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
-from paintassay.predictions.average import describe_difference
+from paintassay.predictions.average import describe_difference, log_odds
 from paintassay.training.batches import read_ahead
 from paintassay.training.gpus import autocast
+from paintassay.training.outputs import check_outputs, keep_outputs_in_float32
 from paintassay.training.samples import Samples
 from paintassay.training.settings import Settings
 from paintassay.training.standardise import prepare_samples
 from paintassay.training.weights import TrainedModel
 
-# Rows that the processes add up at a time. With three of them or more the last bits may depend on
-# it, so it is no `WorkSize`.
+# Rows at a time whose logits are taken, and that the processes add up. With three processes or more
+# the last bits may depend on it, so it is no `WorkSize`.
 ROWS_PER_SUM = 2**12
 
 
@@ -32,8 +33,8 @@ def predict(
 ) -> np.ndarray:
     """Predict every view; the probabilities of the crops of a view are averaged.
 
-    Memory is that of the result and of one batch, however many crops there are. In several
-    processes each predicts its share, and all get the whole result.
+    Memory is five times that of the result, and that of one batch, however many crops there are. In
+    several processes each predicts its share, and all get the whole result.
 
     Parameters
     ----------
@@ -53,7 +54,12 @@ def predict(
     Returns
     -------
     numpy.ndarray, float32, (len(samples.views), tasks)
-        Probabilities (sigmoid of the logits).
+        Logits: where a view is one sample, those of the model; else of the mean probability.
+
+    Raises
+    ------
+    InputError
+        The outputs of the model are not float32.
     """
     pieces = max(-(-len(samples) // batch_size), 1)
     batches = np.array_split(np.arange(len(samples)), pieces)
@@ -62,35 +68,46 @@ def predict(
         rank, world = 0, 1
     share = batches[rank::world]
     training = model.training
-    # As wide as the model's output, once that is known.
-    sums = np.empty((len(samples.views), 0), np.float32)
+    # Of the probabilities and of those of the opposite, both with all their digits. As wide as the
+    # model's output, once that is known.
+    sums = np.empty((2, len(samples.views), 0))
+    if settings.precision == "bfloat16":
+        keep_outputs_in_float32(model)
     model.eval()
     try:
         with closing(read_ahead(samples, share, device, settings.threads)) as stream:
             for indices, batch in zip(share, stream, strict=True):
                 scores = _probabilities(model, batch, device, settings)
                 if not sums.size:
-                    sums = np.zeros((len(samples.views), scores.shape[1]), np.float32)
+                    sums = np.zeros((2, len(samples.views), scores.shape[-1]))
                 # The samples of a view lie side by side.
                 views, firsts = np.unique(samples.view_of[indices], return_index=True)
-                sums[views] += np.add.reduceat(scores, firsts, axis=0)
+                sums[:, views] += np.add.reduceat(scores, firsts, axis=1)
     finally:
         model.train(training)
     if world > 1:
-        _add_over_processes(sums, device)
-    counts = np.bincount(samples.view_of, minlength=len(sums)).astype(np.float32)
-    sums /= counts[:, None]
-    return sums
+        for part in sums:
+            _add_over_processes(part, device)
+    logits = np.empty(sums.shape[1:], np.float32)
+    # By pieces, because the logarithms are copies.
+    for first in range(0, len(logits), ROWS_PER_SUM):
+        rows = slice(first, first + ROWS_PER_SUM)
+        logits[rows] = log_odds(sums[0, rows], sums[1, rows])
+    return logits
 
 
 @torch.inference_mode()
 def _probabilities(
     model: torch.nn.Module, batch: torch.Tensor, device: torch.device, settings: Settings
 ) -> np.ndarray:
+    """Probabilities and those of the opposite: float64, (2, samples, tasks)."""
     pixels = prepare_samples(batch, settings)
     with autocast(device, settings.precision):
-        logits = model(pixels)
-    return torch.sigmoid(logits.float()).cpu().numpy()
+        outputs = model(pixels)
+    [logits] = check_outputs(outputs, getattr(model, "built_as", {}).get("name", "<name>"))
+    # On the CPU, because not all devices have float64.
+    logits = logits.cpu().double()
+    return torch.stack([torch.sigmoid(logits), torch.sigmoid(-logits)]).numpy()
 
 
 def _add_over_processes(sums: np.ndarray, device: torch.device) -> None:

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from paintassay.core.errors import InputError
 from paintassay.training.gpus import autocast
 from paintassay.training.loss import masked_loss
+from paintassay.training.outputs import check_outputs, keep_outputs_in_float32
 from paintassay.training.settings import Settings
 from paintassay.training.standardise import prepare_samples
 
@@ -69,6 +70,8 @@ def prepare_run(
     Run
     """
     model.to(device)
+    if settings.precision == "bfloat16":
+        keep_outputs_in_float32(model)
     if settings.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # not in the stub
     if world > 1 and device.type == "cuda":
@@ -191,8 +194,10 @@ def _compute_gradient(
             with _exchange_gradients(run, last=number == pieces):
                 with autocast(run.device, run.settings.precision):
                     outputs = run.wrapped(prepare_samples(piece, run.settings))
-                outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-                losses = [masked_loss(logits, piece_labels, count) for logits in outputs]
+                losses = [
+                    masked_loss(logits, piece_labels, count)
+                    for logits in check_outputs(outputs, run.name)
+                ]
                 piece_loss = sum(losses[1:], start=losses[0])
                 # The exchange is an average, and should be a sum.
                 (piece_loss * run.world).backward()

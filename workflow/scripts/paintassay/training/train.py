@@ -17,7 +17,7 @@ from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import WELL
 from paintassay.metrics.measures import task_auc
-from paintassay.predictions.average import average
+from paintassay.predictions.average import average, average_predictions
 from paintassay.training.batches import epoch_batches, read_ahead
 from paintassay.training.gpus import device_name, peak_memory
 from paintassay.training.predict import predict
@@ -295,7 +295,7 @@ def _validate(
     """Predict the validation samples, and make the row of the history."""
     views, labels = validation.samples.views, validation.labels
     share_buffers(run)
-    scores = predict(
+    logits = predict(
         run.model,
         validation.samples,
         run.device,
@@ -304,15 +304,17 @@ def _validate(
         run.rank,
         run.world,
     )
-    if not np.isfinite(scores).all():
+    if not np.isfinite(logits).all():
         raise _divergence_error(run, f"the prediction of the validation views in epoch {epoch}")
-    probability = np.where(labels > 0, scores, 1 - scores.astype(np.float64))[labels != 0]
-    aucs = task_auc(well_labels, average(views, scores, WELL)[1])
+    present = labels != 0
+    # ln(1 + exp(-y z)), as in `masked_loss`.
+    losses = np.logaddexp(0, -labels[present] * logits[present].astype(np.float64))
+    aucs = task_auc(well_labels, average_predictions(views, logits, WELL)[1].logit)
     evaluable = aucs[~np.isnan(aucs)]
     return {
         "epoch": epoch,
         "training_loss": training_loss,
-        "validation_loss": float(-np.log(probability.clip(1e-12, 1)).mean()),
+        "validation_loss": float(losses.mean()),
         "validation_auc": float(evaluable.mean()) if len(evaluable) else None,
         "evaluable_tasks": len(evaluable),
     }

@@ -127,10 +127,7 @@ def load_trained(path: PathLike) -> tuple[torch.nn.Module, TrainedModel]:
     InputError
         The file cannot be read, is damaged, or is not of this workflow.
     """
-    metadata, tensors = _read_file(Path(path))
-    if metadata.pop("sha256") != _digest_content(metadata, tensors):
-        raise InputError(path, "its content does not fit its checksum", _AGAIN)
-    trained = TrainedModel(**{name: metadata[name] for name in FIELDS})
+    trained, tensors = read_trained(path)
     model = build_model(
         trained.model,
         len(trained.channels),
@@ -141,6 +138,41 @@ def load_trained(path: PathLike) -> tuple[torch.nn.Module, TrainedModel]:
     )
     model.load_state_dict(tensors)
     return model.eval(), trained
+
+
+def read_trained(path: PathLike) -> tuple[TrainedModel, dict[str, torch.Tensor]]:
+    """Read what a trained model is, and its tensors.
+
+    Parameters
+    ----------
+    path : str or Path
+        As `save_trained` wrote it.
+
+    Returns
+    -------
+    trained : TrainedModel
+        As given to `save_trained`.
+    tensors : dict of str to torch.Tensor
+
+    Raises
+    ------
+    InputError
+        As `load_trained`.
+    """
+    metadata, tensors = _read_file(Path(path))
+    if metadata.pop("sha256") != _digest_content(metadata, tensors):
+        raise InputError(path, "its content does not fit its checksum", _AGAIN)
+    return TrainedModel(**{name: metadata[name] for name in FIELDS}), tensors
+
+
+def is_trained(path: PathLike) -> bool:
+    """Whether a file says that it is a trained model of this workflow."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return KEY in (file.metadata() or {})
+    except (OSError, safetensors.SafetensorError):
+        # No such file, or another one: who reads it says so.
+        return False
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,7 @@ def page_content(
         quality=summarise_quality(tables.quality),
         lost={str(problem): number for problem, number in lost_views.items()},
         excluded=count_excluded(tables.excluded),
-        problems=facts.problems,
+        problems=[*facts.problems, *one_class_problems(facts.trainings)],
         matches=facts.matches,
         permutations=comparison.get("permutations"),
         resamples=comparison.get("resamples"),
@@ -194,6 +194,33 @@ def page_content(
         demo=facts.demo,
         version=__version__,
     )
+
+
+def one_class_problems(trainings: Iterable[TrainingHistory]) -> list[Problem]:
+    """Say of which tasks the trainings saw one class only; once for all models on a split.
+
+    Parameters
+    ----------
+    trainings : list of TrainingHistory
+
+    Returns
+    -------
+    list of Problem
+    """
+    models: dict[tuple[int, str, str], list[str]] = {}
+    for training in trainings:
+        for lacking in sorted(set(training.one_class.values())):
+            tasks = [task for task, what in training.one_class.items() if what == lacking]
+            names = models.setdefault((training.split, lacking, ", ".join(tasks)), [])
+            if training.method not in names:
+                names.append(training.method)
+    return [
+        Problem(
+            f"predictions of {', '.join(names)} on split {split} for some tasks",
+            f"the training part has {lacking} of {tasks}, so that they mean nothing",
+        )
+        for (split, lacking, tasks), names in models.items()
+    ]
 
 
 def render_page(content: PageContent, folder: PathLike) -> str:
