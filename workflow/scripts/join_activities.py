@@ -1,8 +1,15 @@
 """Join the chunks that were fetched from ChEMBL's web service."""
 
 from paintassay.chembl.release import release_name
-from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.chembl.tables import (
+    ACTIVITIES,
+    LEFT_OUT,
+    LEFT_OUT_OF_MOLECULES,
+    MATCHES,
+    NEAR_MATCHES,
+)
 from paintassay.chembl.webservice import join_chunks
+from paintassay.chembl.webservice_counts import join_left_out, join_near_matches
 from paintassay.core import tables
 from paintassay.core.files import write_json
 from paintassay.core.jobs import job
@@ -14,6 +21,12 @@ with job(snakemake.log[0]):
         [tables.read_parquet(path, MATCHES) for path in snakemake.input.matches],
         [tables.read_parquet(path, ACTIVITIES) for path in snakemake.input.activities],
     )
+    left_out = join_left_out(
+        [tables.read_parquet(path, LEFT_OUT_OF_MOLECULES) for path in snakemake.input.left_out]
+    )
+    near_matches = join_near_matches(
+        [tables.read_parquet(path, NEAR_MATCHES) for path in snakemake.input.near_matches]
+    )
     source = {
         "source": "webservice",
         "release": release_name(settings["release"]),
@@ -24,4 +37,6 @@ with job(snakemake.log[0]):
 
     tables.write_parquet(matches, output.matches, MATCHES)
     tables.write_parquet(activities, output.activities, ACTIVITIES)
+    tables.write_csv(left_out, output.left_out, LEFT_OUT)
+    tables.write_csv(near_matches, output.near_matches, NEAR_MATCHES)
     write_json(source, output.source)

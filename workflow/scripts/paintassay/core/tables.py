@@ -15,7 +15,9 @@ from paintassay.core.files import PathLike, atomic_path
 # What can be written as a table.
 TableData: TypeAlias = pd.DataFrame | pa.Table | list[dict[str, Any]]
 
-text, integer, real = pa.string(), pa.int64(), pa.float64()
+# Offsets of 64 bits: those of pa.string() end at 2 GB a column, which a join of whole tables, a
+# sort or a selection of rows puts together in one piece.
+text, integer, real = pa.large_string(), pa.int64(), pa.float64()
 
 
 def table_schema(description: str, *columns: tuple[str | pa.DataType, ...]) -> pa.Schema:
@@ -108,13 +110,27 @@ def read_parquet(
         raise InputError(path, f"is not a Parquet file ({error})") from error
     for field in schema:
         name = field.name
-        if name not in file_schema.names or file_schema.field(name).type != field.type:
+        if name not in file_schema.names or (
+            _wide_type(file_schema.field(name).type) != _wide_type(field.type)
+        ):
             raise InputError(
                 path,
                 f"column {name} of type {field.type} is missing",
                 "the file comes from another version of this workflow; remove it and run again",
             )
-    return pq.read_table(path, columns=schema.names)
+    return widened(pq.read_table(path, columns=schema.names))
+
+
+def widened(table: pa.Table) -> pa.Table:
+    """Give all texts of a table offsets of 64 bits, so that rows can be put together freely."""
+    fields = [field.with_type(_wide_type(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields, table.schema.metadata))
+
+
+def _wide_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_wide_type(kind.value_type))
+    return text if pa.types.is_string(kind) else kind
 
 
 def read_csv(path: PathLike, schema: pa.Schema) -> pd.DataFrame:
@@ -135,4 +151,5 @@ def joined(lists: Iterable[Iterable[object]]) -> pd.Series:
 
 def sorted_by(table: pa.Table, *columns: str) -> pa.Table:
     """Sort an Arrow table by columns, ascending."""
+    table = widened(table)
     return table.take(pc.sort_indices(table, [(name, "ascending") for name in columns]))
