@@ -22,6 +22,8 @@ if CHEMBL["source"] == "sqlite":
         output:
             matches="<results>/chembl/matches.parquet",
             activities="<results>/chembl/activities.parquet",
+            left_out="<results>/chembl/left_out.csv",
+            near_matches="<results>/chembl/near_matches.csv",
             source="<results>/chembl/source.json",
             counts="<results>/chembl/activities.counts.json",
         log:
@@ -53,6 +55,8 @@ if CHEMBL["source"] == "webservice":
         output:
             matches="<results>/chembl/chunks/{chunk}.matches.parquet",
             activities="<results>/chembl/chunks/{chunk}.activities.parquet",
+            left_out="<results>/chembl/chunks/{chunk}.left_out.parquet",
+            near_matches="<results>/chembl/chunks/{chunk}.near_matches.parquet",
         log:
             "<logs>/fetch_activities/{chunk}.log",
         benchmark:
@@ -92,9 +96,19 @@ if CHEMBL["source"] == "webservice":
                 rules.fetch_activities.output.activities,
                 chunk=range(CHEMBL["webservice"]["chunks"]),
             ),
+            left_out=expand(
+                rules.fetch_activities.output.left_out,
+                chunk=range(CHEMBL["webservice"]["chunks"]),
+            ),
+            near_matches=expand(
+                rules.fetch_activities.output.near_matches,
+                chunk=range(CHEMBL["webservice"]["chunks"]),
+            ),
         output:
             matches="<results>/chembl/matches.parquet",
             activities="<results>/chembl/activities.parquet",
+            left_out="<results>/chembl/left_out.csv",
+            near_matches="<results>/chembl/near_matches.csv",
             source="<results>/chembl/source.json",
             counts="<results>/chembl/activities.counts.json",
         log:

@@ -38,6 +38,7 @@ rule build_compounds:
             "id_column": config["compounds"]["id_column"],
             "smiles_column": config["compounds"]["smiles_column"],
             "inchikey_column": config["compounds"]["inchikey_column"],
+            "stereo_groups": config["compounds"]["stereo_groups"],
         },
         code=code("build_compounds"),
     script:

@@ -14,6 +14,8 @@ rule average_pchembl:
         activities="<results>/chembl/activities.parquet",
     output:
         means="<results>/labels/pchembl_means.parquet",
+        bounds="<results>/labels/pchembl_bounds.parquet",
+        censored="<results>/labels/censored_values.csv",
         funnel="<results>/labels/pchembl_funnel.json",
         counts="<results>/labels/average_pchembl.counts.json",
     log:
@@ -40,8 +42,10 @@ rule binarise_pchembl:
     """Label each compound in each assay at each pChEMBL threshold."""
     input:
         means=rules.average_pchembl.output.means,
+        bounds=rules.average_pchembl.output.bounds,
     output:
         labels="<results>/labels/pchembl_labels.parquet",
+        discordant="<results>/labels/discordant.csv",
     log:
         "<logs>/binarise_pchembl.log",
     benchmark:
@@ -49,11 +53,12 @@ rule binarise_pchembl:
     conda:
         "../../envs/labels.yaml"
     resources:
-        mem_mb=memory(1000, means=20),
+        mem_mb=memory(1000, means=20, bounds=20),
         runtime=minutes(10),
     params:
         settings={
             "thresholds": LABELS["thresholds"],
+            "censored": LABELS["censored"],
         },
         code=code("binarise_pchembl"),
     script:
@@ -70,6 +75,7 @@ rule vote_comments:
         labels="<results>/labels/comment_labels.parquet",
         ties="<results>/labels/comment_ties.csv",
         unknown="<results>/labels/unknown_comments.csv",
+        doubted="<results>/labels/doubted_comments.csv",
         funnel="<results>/labels/comment_funnel.json",
         counts="<results>/labels/vote_comments.counts.json",
     log:
@@ -84,6 +90,7 @@ rule vote_comments:
     params:
         settings={
             "exclude_potential_duplicates": LABELS["exclude_potential_duplicates"],
+            "exclude_doubted_comments": LABELS["exclude_doubted_comments"],
         },
         own=not_compared(comment_table=RESOURCES / "activity_comments.csv"),
         code=code("vote_comments", RESOURCES / "activity_comments.csv"),
@@ -99,6 +106,7 @@ rule build_label_matrix:
         activities="<results>/chembl/activities.parquet",
         pchembl_labels=rules.binarise_pchembl.output.labels,
         comment_labels=rules.vote_comments.output.labels,
+        near_matches="<results>/chembl/near_matches.csv",
     output:
         matrix="<results>/labels/label_matrix.mtx",
         compounds="<results>/labels/compounds.csv",
@@ -142,6 +150,13 @@ rule summarise_labels:
         comment_labels=rules.vote_comments.output.labels,
         ties=rules.vote_comments.output.ties,
         unknown=rules.vote_comments.output.unknown,
+        doubted=rules.vote_comments.output.doubted,
+        censored=rules.average_pchembl.output.censored,
+        means=rules.average_pchembl.output.means,
+        bounds=rules.average_pchembl.output.bounds,
+        discordant=rules.binarise_pchembl.output.discordant,
+        left_out="<results>/chembl/left_out.csv",
+        near_matches="<results>/chembl/near_matches.csv",
     output:
         **{
             f"figure_{kind}": report(

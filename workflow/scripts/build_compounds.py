@@ -20,7 +20,7 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
         path, settings["id_column"], settings["smiles_column"], settings["inchikey_column"]
     )
     structures = (
-        standardise_structures(library["smiles"], snakemake.threads)
+        standardise_structures(library["smiles"], snakemake.threads, settings["stereo_groups"])
         if settings["smiles_column"]
         else None
     )

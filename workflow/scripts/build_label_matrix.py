@@ -2,7 +2,8 @@
 
 import logging
 
-from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.chembl.near_matches import describe_near_matches
+from paintassay.chembl.tables import ACTIVITIES, MATCHES, NEAR_MATCHES
 from paintassay.compounds.tables import COMPOUNDS
 from paintassay.core import tables
 from paintassay.core.jobs import job
@@ -66,7 +67,8 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
         settings["min_labels_per_compound"],
     )
     log.info("%d tasks kept, %d dropped", len(tasks) - len(dropped), len(dropped))
-    require_labels(kept, dropped)
+    near_matches = tables.read_csv(files.near_matches, NEAR_MATCHES)
+    require_labels(kept, dropped, describe_near_matches(near_matches))
     assays = tables.read_parquet(files.activities, ACTIVITIES, ASSAY_COLUMNS)
     counts = [
         *count_parts(

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.chembl.near_matches import describe_near_matches
+from paintassay.chembl.tables import ACTIVITIES, LEFT_OUT, MATCHES, NEAR_MATCHES
 from paintassay.core import tables
 from paintassay.core.files import read_json, sha256, write_json, write_text
 from paintassay.core.jobs import job
@@ -13,21 +14,29 @@ from paintassay.labels.summary import (
     build_funnel,
     count_by_kind,
     render_summary,
+    summarise_doubts,
     summarise_losses,
     summarise_matrix,
 )
 from paintassay.labels.tables import (
     ASSAYS,
+    CENSORED_VALUES,
     COMMENT_LABELS,
     COMMENT_TIES,
     CONFLICTS,
+    DISCORDANT,
+    DOUBTED_COMMENTS,
     DROPPED_ASSAYS,
     DROPPED_COMPOUNDS,
     LABELS,
     MATRIX_COMPOUNDS,
+    PCHEMBL_BOUNDS,
     PCHEMBL_LABELS,
+    PCHEMBL_MEANS,
     UNKNOWN_COMMENTS,
 )
+
+CELL = ["inchikey", "assay_chembl_id"]
 
 with job(snakemake.log[0], snakemake.input, snakemake.output):
     files, config, output = snakemake.input, snakemake.params.settings["config"], snakemake.output
@@ -47,6 +56,15 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
         tables.read_csv(files.ties, COMMENT_TIES),
         tables.read_csv(files.unknown, UNKNOWN_COMMENTS),
     )
+    doubts = summarise_doubts(
+        tables.read_csv(files.censored, CENSORED_VALUES),
+        tables.read_parquet(files.bounds, PCHEMBL_BOUNDS, CELL).to_pandas(),
+        tables.read_parquet(files.means, PCHEMBL_MEANS, CELL).to_pandas(),
+        tables.read_csv(files.left_out, LEFT_OUT),
+        tables.read_csv(files.discordant, DISCORDANT),
+        tables.read_csv(files.doubted, DOUBTED_COMMENTS),
+    )
+    near_matches = tables.read_csv(files.near_matches, NEAR_MATCHES)
     summary = {
         "matrix": matrix,
         "funnel": build_funnel(
@@ -62,6 +80,8 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
         "comment_funnel": read_json(files.comment_funnel),
         "parts": count_by_kind(part_one, part_two),
         "losses": losses,
+        **doubts,
+        "near_matches": describe_near_matches(near_matches),
         "config": config,
         "checksums": {
             Path(files[name]).name: sha256(files[name])

@@ -16,7 +16,7 @@ from paintassay.chembl.tables import ACTIVITIES, MATCHES, MatchOn
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.sqlite import immutable_uri
-from paintassay.core.tables import conform, sorted_by
+from paintassay.core.tables import conform, sorted_by, text
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +65,9 @@ MATCH_QUERIES = {
 }
 
 MATCH_COLUMNS = {
-    "inchikey": pa.string(),
+    "inchikey": text,
     "molregno": pa.int64(),
-    "molecule_inchikey": pa.string(),
+    "molecule_inchikey": text,
 }
 
 # A molecule's activities are scattered over the table. Their places come from the index and are
@@ -87,19 +87,21 @@ ACTIVITY_QUERY = """
         activity.standard_units, activity.pchembl_value, activity.activity_comment,
         activity.data_validity_comment, activity.potential_duplicate
     FROM temp.place CROSS JOIN activities AS activity ON activity.rowid = place.id
-    WHERE activity.pchembl_value IS NOT NULL OR activity.activity_comment IS NOT NULL"""
+    WHERE activity.pchembl_value IS NOT NULL OR activity.activity_comment IS NOT NULL
+        OR (activity.standard_value IS NOT NULL
+            AND activity.standard_relation IN ('>', '>=', '>>', '<', '<=', '<<'))"""
 ACTIVITY_COLUMNS = {
     "activity_id": pa.int64(),
     "assay_id": pa.int64(),
     "doc_id": pa.int64(),
     "molregno": pa.int64(),
-    "standard_type": pa.string(),
-    "standard_relation": pa.string(),
+    "standard_type": text,
+    "standard_relation": text,
     "standard_value": pa.float64(),
-    "standard_units": pa.string(),
+    "standard_units": text,
     "pchembl_value": pa.float64(),
-    "activity_comment": pa.string(),
-    "data_validity_comment": pa.string(),
+    "activity_comment": text,
+    "data_validity_comment": text,
     "potential_duplicate": pa.int64(),
 }
 
@@ -108,9 +110,9 @@ ASSAY_QUERY = """
     FROM json_each(?) AS ids CROSS JOIN assays AS assay ON assay.assay_id = ids.value"""
 ASSAY_COLUMNS = {
     "assay_id": pa.int64(),
-    "assay_chembl_id": pa.string(),
-    "assay_description": pa.string(),
-    "assay_type": pa.string(),
+    "assay_chembl_id": text,
+    "assay_description": text,
+    "assay_type": text,
     "tid": pa.int64(),
 }
 
@@ -119,27 +121,27 @@ TARGET_QUERY = """
     FROM json_each(?) AS ids CROSS JOIN target_dictionary AS target ON target.tid = ids.value"""
 TARGET_COLUMNS = {
     "tid": pa.int64(),
-    "target_chembl_id": pa.string(),
-    "target_name": pa.string(),
-    "target_organism": pa.string(),
+    "target_chembl_id": text,
+    "target_name": text,
+    "target_organism": text,
 }
 
 DOCUMENT_QUERY = """
     SELECT document.doc_id, document.chembl_id
     FROM json_each(?) AS ids CROSS JOIN docs AS document ON document.doc_id = ids.value"""
-DOCUMENT_COLUMNS = {"doc_id": pa.int64(), "document_chembl_id": pa.string()}
+DOCUMENT_COLUMNS = {"doc_id": pa.int64(), "document_chembl_id": text}
 
 MOLECULE_QUERY = """
     SELECT molecule.molregno, molecule.chembl_id
     FROM json_each(?) AS ids CROSS JOIN molecule_dictionary AS molecule
         ON molecule.molregno = ids.value"""
-MOLECULE_COLUMNS = {"molregno": pa.int64(), "molecule_chembl_id": pa.string()}
+MOLECULE_COLUMNS = {"molregno": pa.int64(), "molecule_chembl_id": text}
 
 
 def extract_activities(
     path: PathLike, compounds: pd.DataFrame, match_on: MatchOn, release: int | str
 ) -> tuple[pa.Table, pa.Table]:
-    """Extract all activities of a library that have a pChEMBL value or a comment.
+    """Extract a library's activities that have a pChEMBL value, a comment or a censored value.
 
     Parameters
     ----------
@@ -166,10 +168,10 @@ def extract_activities(
         The file is no SQLite file, is cut short or damaged, lacks a table, or holds another
         release.
     """
-    with _open_dump(path) as dump:
+    with open_dump(path) as dump:
         check_release(_read_release(dump, path), release, path)
-        _load_library(dump, compounds)
-        hits = _run_query(dump, MATCH_QUERIES[match_on], MATCH_COLUMNS)
+        load_library(dump, compounds)
+        hits = run_query(dump, MATCH_QUERIES[match_on], MATCH_COLUMNS)
         molregnos = pc.unique(hits["molregno"])
         log.info(
             "%d of %d compounds match %d ChEMBL molecules",
@@ -183,7 +185,7 @@ def extract_activities(
 
 
 @contextmanager
-def _open_dump(path: PathLike) -> Iterator[adbc_driver_sqlite.dbapi.Cursor]:
+def open_dump(path: PathLike) -> Iterator[adbc_driver_sqlite.dbapi.Cursor]:
     """A cursor on the dump, read-only; damage that is found now or later becomes an InputError."""
     _check_file(path)
     uri = immutable_uri(path)
@@ -224,7 +226,7 @@ def _check_file(path: PathLike) -> None:
 
 
 def _read_release(dump: adbc_driver_sqlite.dbapi.Cursor, path: PathLike) -> str:
-    versions = _run_query(dump, "SELECT name FROM version", {"name": pa.string()})
+    versions = run_query(dump, "SELECT name FROM version", {"name": text})
     names = versions["name"].to_pylist()
     releases = [name for name in names if name.lower().startswith("chembl")]
     if len(releases) != 1:
@@ -232,18 +234,18 @@ def _read_release(dump: adbc_driver_sqlite.dbapi.Cursor, path: PathLike) -> str:
     return releases[0]
 
 
-def _load_library(dump: adbc_driver_sqlite.dbapi.Cursor, compounds: pd.DataFrame) -> None:
+def load_library(dump: adbc_driver_sqlite.dbapi.Cursor, compounds: pd.DataFrame) -> None:
     dump.execute(
         "CREATE TEMP TABLE library (inchikey TEXT PRIMARY KEY, first_block TEXT,"
         " parent_inchikey TEXT) WITHOUT ROWID"
     )
     columns = ["inchikey", "first_block", "parent_inchikey"]
-    schema = pa.schema([(name, pa.string()) for name in columns])
+    schema = pa.schema([(name, text) for name in columns])
     rows = pa.RecordBatch.from_pandas(compounds[columns], schema, preserve_index=False)
     dump.executemany("INSERT INTO temp.library VALUES (?, ?, ?)", rows)
 
 
-def _run_query(
+def run_query(
     dump: adbc_driver_sqlite.dbapi.Cursor,
     query: str,
     columns: Mapping[str, pa.DataType],
@@ -254,7 +256,7 @@ def _run_query(
     table = dump.fetch_arrow_table().rename_columns(list(columns)).combine_chunks()
     table = table.cast(pa.schema(list(columns.items())))
     for i, field in enumerate(table.schema):
-        if field.type == pa.string():
+        if field.type == text:
             # Some deposits have an empty text where there is no value.
             texts = pc.if_else(pc.equal(table[i], ""), None, table[i])
             table = table.set_column(i, field, texts)
@@ -269,7 +271,7 @@ def _look_up_ids(
 ) -> pa.Table:
     """Rows of one of ChEMBL's tables for some ids, sorted so that the table is read once."""
     id_list = json.dumps(sorted(pc.unique(ids).drop_null().to_pylist()))
-    return _run_query(dump, query, columns, (id_list,))
+    return run_query(dump, query, columns, (id_list,))
 
 
 def _find_rows(ids: pa.ChunkedArray, table: pa.Table) -> pa.ChunkedArray:
@@ -284,8 +286,8 @@ def _extract_activities_of(
     rows = pa.record_batch({"molregno": molregnos})
     dump.executemany("INSERT INTO temp.molecule VALUES (?)", rows)
     dump.execute(PLACE_QUERY)
-    activities = _run_query(dump, ACTIVITY_QUERY, ACTIVITY_COLUMNS)
-    log.info("%d activities have a pChEMBL value or a comment", len(activities))
+    activities = run_query(dump, ACTIVITY_QUERY, ACTIVITY_COLUMNS)
+    log.info("%d activities have a pChEMBL value, a comment or a censored value", len(activities))
     activities = sorted_by(activities, "activity_id")
     assays = _look_up_ids(dump, ASSAY_QUERY, ASSAY_COLUMNS, activities["assay_id"])
     assay_rows = _find_rows(activities["assay_id"], assays)

@@ -8,7 +8,7 @@ from paintassay.core.matching import ANY, Match, Side, check_match
 
 
 def count_matches(
-    where: PathLike, compounds: pd.Series, matches: pa.Table, activities: pa.Table
+    where: PathLike, compounds: pd.Series, matches: pa.Table, activities: pa.Table, near: str
 ) -> list[Match]:
     """Count the compounds that match ChEMBL, and the matched molecules with an activity.
 
@@ -23,6 +23,8 @@ def count_matches(
         InChIKeys of the library.
     matches, activities : pyarrow.Table
         As `chembl.tables.MATCHES` and `chembl.tables.ACTIVITIES`.
+    near : str
+        How many would match by another rule, as `chembl.near_matches.describe_near_matches` says.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def count_matches(
             Side("compounds of the library", compounds),
             Side("compounds that ChEMBL knows", matches["inchikey"]),
             "look at a few keys in compounds/compounds.parquet; if they lack stereo or are salts, "
-            "set chembl.match_on to first_block or parent",
+            f"set chembl.match_on to first_block or parent ({near})",
             warn_below=ANY,
         ),
         check_match(

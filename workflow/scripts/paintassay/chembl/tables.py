@@ -10,6 +10,9 @@ from paintassay.core.tables import integer, real, table_schema, text
 # What makes a ChEMBL molecule one of the library.
 MatchOn = Literal["inchikey", "first_block", "parent"]
 
+# Relations of values that are only known to be larger or smaller.
+ABOVE, BELOW = (">", ">=", ">>"), ("<", "<=", "<<")
+
 MATCHES = table_schema(
     "Which ChEMBL molecules stand for which compound of the library.",
     ("inchikey", text, "standard InChIKey of the library's compound"),
@@ -19,7 +22,8 @@ MATCHES = table_schema(
 )
 
 ACTIVITIES = table_schema(
-    "ChEMBL activities of the matched molecules that have a pChEMBL value or a comment.",
+    "ChEMBL activities of the matched molecules that have a pChEMBL value, a comment or a censored "
+    "value.",
     ("activity_id", integer, "ChEMBL activity"),
     ("assay_id", integer, "ChEMBL's internal assay number; not in the web service", "optional"),
     ("assay_chembl_id", text, "ChEMBL assay"),
@@ -38,4 +42,31 @@ ACTIVITIES = table_schema(
     ("data_validity_comment", text, "ChEMBL's doubt about the value", "optional"),
     ("potential_duplicate", pa.bool_(), "ChEMBL thinks the value is cited from another paper"),
     ("document_chembl_id", text, "ChEMBL document", "optional"),
+)
+
+LEFT_OUT = table_schema(
+    "Activities of the matched molecules that were not extracted, for they have no pChEMBL value, "
+    "no comment and no censored value. Most frequent first.",
+    ("standard_type", text, "kind of measurement: Inhibition, Ki, ...", "optional"),
+    ("standard_relation", text, "=, ~, ...", "optional"),
+    ("standard_units", text, "unit of the value", "optional"),
+    ("activities", integer, "how many activities are so"),
+)
+
+LEFT_OUT_OF_MOLECULES = table_schema(
+    "The same for each molecule of a chunk, so that the chunks can be added up.",
+    ("molecule_chembl_id", text, "ChEMBL molecule"),
+    *(
+        (field.name, field.type, field.metadata[b"description"].decode(), "optional")
+        for field in list(LEFT_OUT)[:3]
+    ),
+    ("activities", integer, "how many activities are so"),
+)
+
+NEAR_MATCHES = table_schema(
+    "Compounds that match no ChEMBL molecule, and how many would by another rule.",
+    ("match_on", text, "the rule: inchikey, first_block, parent, or tautomer (RDKit's)"),
+    ("unmatched", integer, "compounds without a match"),
+    ("looked_up", integer, "how many of them were looked up by the rule; less is a sample"),
+    ("would_match", integer, "how many of those would match"),
 )

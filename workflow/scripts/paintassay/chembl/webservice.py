@@ -24,10 +24,10 @@ from chembl_webresource_client.settings import Settings
 from chembl_webresource_client.url_query import UrlQuery
 
 from paintassay.chembl.release import check_release
-from paintassay.chembl.tables import ACTIVITIES, MATCHES, MatchOn
+from paintassay.chembl.tables import ABOVE, ACTIVITIES, BELOW, MATCHES, MatchOn
 from paintassay.core.errors import InputError
 from paintassay.core.sizes import WorkSize
-from paintassay.core.tables import conform, sorted_by
+from paintassay.core.tables import conform, sorted_by, widened
 
 log = logging.getLogger(__name__)
 # The client logs every request with all its keys.
@@ -75,10 +75,17 @@ Row: TypeAlias = dict[str, Any]
 FetchRows: TypeAlias = Callable[[str, Mapping[str, object]], list[Row]]
 Answer = TypeVar("Answer")
 
-# Activities with a pChEMBL value or a comment, as two queries: the service knows no "or".
+# Activities with a pChEMBL value, a comment or a censored value, as three queries: the service
+# knows no "or".
+NEITHER = {"pchembl_value__isnull": True, "activity_comment__isnull": True}
 _ACTIVITY_FILTERS = [
     {"pchembl_value__isnull": False},
     {"pchembl_value__isnull": True, "activity_comment__isnull": False},
+    {
+        **NEITHER,
+        "standard_value__isnull": False,
+        "standard_relation__in": [*ABOVE, *BELOW],
+    },
 ]
 
 _INCHIKEY = "molecule_structures__standard_inchi_key"
@@ -115,7 +122,7 @@ def service_release(url: str, timeout_seconds: float = 60, attempts: int = 8) ->
         )
         return str(answer.json()["chembl_db_version"])
 
-    with _open_session() as session:
+    with open_session() as session:
         return _retry(request_release, url, attempts)
 
 
@@ -157,9 +164,9 @@ def fetch_compounds(
     """
     url = url.rstrip("/")
     before = check_release(service_release(url, timeout_seconds, attempts), release, url)
-    with _open_session() as session:
-        fetch_rows = partial(_fetch_rows, session, url, timeout_seconds, attempts)
-        pairs = _PAIRINGS[match_on](fetch_rows, compounds)
+    with open_session() as session:
+        fetch = partial(fetch_rows, session, url, timeout_seconds, attempts)
+        pairs = PAIRINGS[match_on](fetch, compounds)
         matches = [
             {
                 "inchikey": inchikey,
@@ -170,7 +177,7 @@ def fetch_compounds(
             for inchikey, molecule in pairs
         ]
         molecule_ids = {match["molecule_chembl_id"] for match in matches}
-        activities = _fetch_activities(fetch_rows, molecule_ids)
+        activities = _fetch_activities(fetch, molecule_ids)
     after = service_release(url, timeout_seconds, attempts)
     if after != before:
         raise InputError(
@@ -198,8 +205,8 @@ def join_chunks(
     matches, activities : pyarrow.Table
         Sorted as by `fetch_compounds`.
     """
-    matches = pa.concat_tables([MATCHES.empty_table(), *matches_list])
-    activities = pa.concat_tables([ACTIVITIES.empty_table(), *activities_list])
+    matches = pa.concat_tables([MATCHES.empty_table(), *map(widened, matches_list)])
+    activities = pa.concat_tables([ACTIVITIES.empty_table(), *map(widened, activities_list)])
     _, firsts = np.unique(activities["activity_id"].to_numpy(), return_index=True)
     return sorted_by(matches, "inchikey", "molecule_chembl_id"), activities.take(firsts)
 
@@ -258,7 +265,7 @@ def _pair_by_parent(fetch_rows: FetchRows, compounds: pd.DataFrame) -> list[tupl
     ]
 
 
-_PAIRINGS = {
+PAIRINGS = {
     "inchikey": _pair_by_inchikey,
     "first_block": _pair_by_first_block,
     "parent": _pair_by_parent,
@@ -323,13 +330,14 @@ def _convert_activity(row: Row) -> Row:
     return {**activity, "assay_id": None}
 
 
-def _fetch_rows(
+def fetch_rows(
     session: requests.Session,
     url: str,
     timeout_seconds: float,
     attempts: int,
     resource: str,
     filters: Mapping[str, object],
+    only_fields: Sequence[str] | None = None,
 ) -> list[Row]:
     """Fetch all rows of a query, each once, in the order of their identifiers.
 
@@ -339,14 +347,15 @@ def _fetch_rows(
     Returns
     -------
     list of dict
-        The fields of `_RESOURCES`.
+        The fields of `_RESOURCES`, or only those asked for, among them the identifier.
 
     Raises
     ------
     InputError
         The service cannot be reached or refuses the query, or the rows never add up.
     """
-    collection, identifier, fields = _RESOURCES[resource]
+    collection, identifier, all_fields = _RESOURCES[resource]
+    fields = only_fields or all_fields
     # Else the client opens a cache file in the home folder, valid for a day whatever the release.
     Settings.Instance().CACHING = False
     query = UrlQuery(Model(resource, collection))
@@ -382,7 +391,7 @@ def _fetch_rows(
     raise InputError(url, f"{problem}, {PASSES} times over", _ANOTHER_SOURCE)
 
 
-def _open_session() -> requests.Session:
+def open_session() -> requests.Session:
     """Open a session that treats every answer but success as an error.
 
     It does not retry by itself: that would cover failures up to the headers only, and multiply

@@ -2,16 +2,19 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
-from typing import NamedTuple
 
 import pandas as pd
-from chembl_structure_pipeline.standardizer import get_parent_mol
-from rdkit import Chem, rdBase
 
+from paintassay.compounds.structures import (
+    StereoGroups,
+    Structure,
+    printable,
+    standardise_batch,
+)
 from paintassay.compounds.tables import PROBLEMS
 from paintassay.core.files import PathLike
 from paintassay.core.jobs import end_with_parent
@@ -23,26 +26,12 @@ log = logging.getLogger(__name__)
 
 STANDARD_INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{8}SA-[A-Z]")
 MOLECULES_PER_BATCH: WorkSize = 500
-
-
-class Structure(NamedTuple):
-    """What one SMILES gives: its keys, or the problem with it."""
-
-    smiles: str | None = None
-    inchikey: str | None = None
-    parent_smiles: str | None = None
-    parent_inchikey: str | None = None
-    problem: str | None = None
-    detail: str | None = None
-
-
-class _Problem(NamedTuple):
-    """A problem with a cell of the library."""
-
-    row_index: int
-    column: str
-    problem: str
-    detail: str | None = None
+# Columns of `Structure` that say what a key leaves out, and the name of that in the table.
+STRUCTURE_PROBLEMS = {
+    "racemic": "racemate drawn as one enantiomer",
+    "unread_tail": "CXSMILES tail not understood",
+    "unsayable": "structure says more than an InChI",
+}
 
 
 def read_library(
@@ -79,15 +68,20 @@ def read_library(
     return library
 
 
-def standardise_structures(smiles: Iterable[str | None], workers: int = 1) -> pd.DataFrame:
+def standardise_structures(
+    smiles: Iterable[str | None], workers: int = 1, stereo_groups: StereoGroups = "unspecified"
+) -> pd.DataFrame:
     """Make the InChIKey, canonical SMILES and parent of each SMILES, or say why there are none.
 
     Parameters
     ----------
     smiles : sequence of str or None
-        SMILES, also with a CXSMILES tail.
+        SMILES, also with a CXSMILES tail or a name behind it.
     workers : int
         Number of processes.
+    stereo_groups : {"unspecified", "drawn"}
+        What becomes of centres that are drawn in one configuration but stand for both
+        (``&`` groups and ``r`` of CXSMILES).
 
     Returns
     -------
@@ -103,7 +97,7 @@ def standardise_structures(smiles: Iterable[str | None], workers: int = 1) -> pd
     structures: list[Structure] = []
     # Forked, because a spawned process would run the calling script once more.
     with ProcessPoolExecutor(workers, get_context("fork"), end_with_parent) as pool:
-        for batch in pool.map(_standardise_batch, batches):
+        for batch in pool.map(partial(standardise_batch, stereo_groups), batches):
             structures += batch
             log.info("standardised %d of %d molecules", len(structures), len(values))
     return pd.DataFrame(structures, columns=list(Structure._fields), dtype="str")
@@ -131,46 +125,67 @@ def assign_keys(
     problems : pandas.DataFrame
         Columns of `compounds.tables.PROBLEMS`, sorted by row.
     """
-    problems: list[_Problem] = []
     rows = library[["row", "compound_id"]].copy()
     library_keys = library["inchikey"]
     well_formed = library_keys.str.fullmatch(STANDARD_INCHIKEY).fillna(False).astype(bool)
-    for index in library.index[library_keys.notna() & ~well_formed]:
-        detail = "a standard InChIKey looks like BSYNRYMUTXBXSQ-UHFFFAOYSA-N"
-        problems.append(_Problem(index, "inchikey", "InChIKey malformed", detail))
+    problems = [
+        _problems_where(
+            library_keys.notna() & ~well_formed,
+            "inchikey",
+            "InChIKey malformed",
+            "a standard InChIKey looks like BSYNRYMUTXBXSQ-UHFFFAOYSA-N",
+        )
+    ]
     if structures is None:
         rows["inchikey"] = library_keys.where(well_formed)
         rows["smiles"] = rows["parent_inchikey"] = rows["parent_smiles"] = None
-        for index in library.index[library_keys.isna()]:
-            problems.append(_Problem(index, "inchikey", "InChIKey missing"))
+        problems.append(
+            _problems_where(
+                library_keys.isna(), "inchikey", "InChIKey missing", "the cell is empty"
+            )
+        )
     else:
         for column in ("smiles", "parent_inchikey", "parent_smiles"):
             rows[column] = structures[column]
-        rows["inchikey"] = library_keys.where(well_formed, structures["inchikey"])
-        for index in library.index[structures["problem"].notna()]:
-            structure = structures.loc[index]
-            problems.append(_Problem(index, "smiles", structure["problem"], structure["detail"]))
-        with_both_keys = well_formed & structures["inchikey"].notna()
-        for index in library.index[with_both_keys & (library_keys != structures["inchikey"])]:
-            key, parent_key = structures.loc[index, ["inchikey", "parent_inchikey"]]
-            same_skeleton = library_keys[index][:14] in (key[:14], str(parent_key)[:14])
-            problem = (
-                "SMILES and InChIKey differ in stereo, charge or salt"
-                if same_skeleton
-                else "SMILES and InChIKey name different molecules"
-            )
-            problems.append(_Problem(index, "inchikey", problem, f"the SMILES gives {key}"))
-            if not same_skeleton:
-                rows.loc[index, "inchikey"] = None
+        # A key that was made of a racemate as it is drawn is that of another compound.
+        taken = well_formed & (library_keys != structures["drawn_inchikey"]).fillna(True)
+        rows["inchikey"] = library_keys.where(taken, structures["inchikey"])
+        failed = structures["problem"].notna()
+        problems.append(
+            _problems_where(failed, "smiles", structures["problem"], structures["detail"])
+        )
+        for column, problem in STRUCTURE_PROBLEMS.items():
+            details = structures[column]
+            problems.append(_problems_where(details.notna() & ~failed, "smiles", problem, details))
+        differ = taken & structures["inchikey"].notna() & (library_keys != structures["inchikey"])
+        block = library_keys.str[:14]
+        same_skeleton = (block == structures["inchikey"].str[:14]).fillna(False) | (
+            block == structures["parent_inchikey"].str[:14]
+        ).fillna(False)
+        details = "the SMILES gives " + structures["inchikey"]
+        for where, problem in (
+            (differ & same_skeleton, "SMILES and InChIKey differ in stereo, charge or salt"),
+            (differ & ~same_skeleton, "SMILES and InChIKey name different molecules"),
+        ):
+            problems.append(_problems_where(where, "inchikey", problem, details))
+        rows["inchikey"] = rows["inchikey"].mask(differ & ~same_skeleton)
     keyed_rows = rows.dropna(subset=["compound_id", "inchikey"])
     keys_of_id = keyed_rows.groupby("compound_id")["inchikey"].nunique()
-    for index in rows.index[rows["compound_id"].isin(keys_of_id.index[keys_of_id > 1])]:
-        problem = "one compound id for several compounds"
-        detail = f"{keys_of_id[rows.loc[index, 'compound_id']]} different InChIKeys"
-        problems.append(_Problem(index, "compound_id", problem, detail))
-        rows.loc[index, "inchikey"] = None
-    for index in rows.index[rows["compound_id"].isna()]:
-        problems.append(_Problem(index, "compound_id", "compound id missing"))
+    keys_of_row = rows["compound_id"].map(keys_of_id).fillna(0).astype(int)
+    problems.append(
+        _problems_where(
+            keys_of_row > 1,
+            "compound_id",
+            "one compound id for several compounds",
+            keys_of_row.astype("str") + " different InChIKeys",
+        )
+    )
+    rows["inchikey"] = rows["inchikey"].mask(keys_of_row > 1)
+    problems.append(
+        _problems_where(
+            rows["compound_id"].isna(), "compound_id", "compound id missing", "the cell is empty"
+        )
+    )
     return rows, _tabulate_problems(problems, library, rows)
 
 
@@ -230,79 +245,27 @@ def count_library(
     }
 
 
-def _standardise_batch(smiles: Sequence[str | None]) -> list[Structure]:
-    with _rdkit_messages() as messages:
-        return [_standardise_structure(value, messages) for value in smiles]
-
-
-@contextmanager
-def _rdkit_messages() -> Iterator[list[str]]:
-    """Collect the messages of RDKit, which it only logs, in a list."""
-    messages: list[str] = []
-    collector = logging.Handler()
-    # A class would say the same in more lines.
-    collector.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("rdkit")
-    rdBase.LogToPythonLogger()
-    handlers, logger.handlers, logger.propagate = logger.handlers, [collector], False
-    try:
-        yield messages
-    finally:
-        logger.handlers = handlers
-        rdBase.LogToCppStreams()
-
-
-def _standardise_structure(smiles: str | None, messages: list[str]) -> Structure:
-    if smiles is None:
-        return Structure(problem="SMILES missing")
-    tail = smiles.partition(" ")[2].strip()
-    if tail.startswith("|") and "|" not in tail[1:]:
-        return Structure(problem="CXSMILES tail cut off", detail=f"{tail!r} has no closing |")
-    messages.clear()
-    molecule = Chem.MolFromSmiles(smiles)
-    if molecule is None:
-        return Structure(problem="SMILES cannot be parsed", detail=_first_message(messages))
-    if molecule.GetNumAtoms() == 0:
-        return Structure(problem="SMILES without atoms")
-    messages.clear()
-    inchikey = Chem.MolToInchiKey(molecule)
-    if not inchikey:
-        return Structure(problem="structure without InChI", detail=_first_message(messages))
-    canonical = Chem.MolToSmiles(molecule)
-    if not _has_salt_charge_or_isotope(molecule):
-        return Structure(canonical, inchikey, canonical, inchikey)
-    parent, _ = get_parent_mol(molecule)
-    parent_inchikey = Chem.MolToInchiKey(parent) or None
-    return Structure(canonical, inchikey, Chem.MolToSmiles(parent), parent_inchikey)
-
-
-def _first_message(messages: Sequence[str]) -> str | None:
-    """The first of RDKit's messages, which names the cause, without its time stamp."""
-    return re.sub(r"^\[[\d:]+\]\s*", "", messages[0]) if messages else None
-
-
-def _has_salt_charge_or_isotope(molecule: Chem.Mol) -> bool:
-    """Whether the parent can differ; this is far cheaper than making it."""
-    return len(Chem.GetMolFrags(molecule)) > 1 or any(
-        atom.GetFormalCharge() or atom.GetIsotope() for atom in molecule.GetAtoms()
-    )
+def _problems_where(
+    where: pd.Series, column: str, problem: str | pd.Series, detail: str | pd.Series
+) -> pd.DataFrame:
+    """The rows in which `where` is true, as rows of problems with a cell of the library."""
+    table = pd.DataFrame({"column": column, "problem": problem, "detail": detail}, where.index)
+    return table[where]
 
 
 def _tabulate_problems(
-    problems: Sequence[_Problem], library: pd.DataFrame, rows: pd.DataFrame
+    problems: Sequence[pd.DataFrame], library: pd.DataFrame, rows: pd.DataFrame
 ) -> pd.DataFrame:
-    has_key = rows["inchikey"].notna()
-    records = [
-        {
-            "row": library.loc[index, "row"],
-            "compound_id": library.loc[index, "compound_id"],
-            "column": column,
-            "value": library.loc[index, column],
-            "problem": problem,
-            "detail": detail,
-            "outcome": "kept" if has_key[index] else "dropped",
-        }
-        for index, column, problem, detail in problems
-    ]
-    table = pd.DataFrame(records, columns=PROBLEMS.names)
+    table = pd.concat(problems)
+    index = table.index
+    table["row"] = library["row"].reindex(index)
+    table["compound_id"] = library["compound_id"].reindex(index)
+    table["value"] = None
+    for column in ("compound_id", "smiles", "inchikey"):
+        table["value"] = table["value"].where(
+            table["column"] != column, library[column].reindex(index)
+        )
+    table["detail"] = table["detail"].map(printable)
+    table["outcome"] = rows["inchikey"].notna().reindex(index).map({True: "kept", False: "dropped"})
+    table = table[PROBLEMS.names].astype({"value": "str", "compound_id": "str"})
     return table.sort_values(["row", "column"], kind="stable", ignore_index=True)

@@ -33,7 +33,7 @@ PROBLEMS = table_schema(
     ("column", text, "the library's column"),
     ("value", text, "what stood there", "optional"),
     ("problem", text, "the kind of problem, always in the same words"),
-    ("detail", text, "what exactly, where there is more to say", "optional"),
+    ("detail", text, "what exactly, in one line"),
     ("outcome", text, "dropped: the row has no key; kept: it has one in spite of this"),
 )
 

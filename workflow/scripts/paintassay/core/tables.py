@@ -17,7 +17,9 @@ from paintassay.core.parquet import AGAIN, open_sealed, write_sealed
 # What can be written as a table.
 TableData: TypeAlias = pd.DataFrame | pa.Table | list[dict[str, Any]]
 
-text, integer, real = pa.string(), pa.int64(), pa.float64()
+# Offsets of 64 bits: those of pa.string() end at 2 GB a column, which a join of whole tables, a
+# sort or a selection of rows puts together in one piece.
+text, integer, real = pa.large_string(), pa.int64(), pa.float64()
 
 
 class Between(NamedTuple):
@@ -158,15 +160,29 @@ def read_columns(
     for field in schema:
         name = field.name
         names = file.schema_arrow.names
-        if name not in names or file.schema_arrow.field(name).type != field.type:
+        if name not in names or (
+            _wide_type(file.schema_arrow.field(name).type) != _wide_type(field.type)
+        ):
             raise InputError(
                 path,
                 f"column {name} of type {field.type} is missing",
                 "the file comes from another version of this workflow; remove it and run again",
             )
-    table = file.read(None if further else schema.names)
+    table = widened(file.read(None if further else schema.names))
     check_values(table, schema, path)
     return table
+
+
+def widened(table: pa.Table) -> pa.Table:
+    """Give all texts of a table offsets of 64 bits, so that rows can be put together freely."""
+    fields = [field.with_type(_wide_type(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields, table.schema.metadata))
+
+
+def _wide_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind):
+        return pa.list_(_wide_type(kind.value_type))
+    return text if pa.types.is_string(kind) else kind
 
 
 def read_csv(
@@ -242,7 +258,7 @@ def check_values(table: pa.Table, schema: pa.Schema, path: PathLike) -> None:
 def _impossible(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray | None:
     """Whether each value cannot be; None if all can."""
     # An empty text of a CSV table comes back as a missing one.
-    is_text = pa.types.is_string(field.type)
+    is_text = field.type == text
     bad = pc.is_null(column) if column.null_count and not field.nullable and not is_text else None
     if pa.types.is_floating(field.type) and not field.nullable:
         bad = pc.is_null(column, nan_is_null=True)
@@ -267,4 +283,5 @@ def joined(lists: Iterable[Iterable[object]]) -> pd.Series:
 
 def sorted_by(table: pa.Table, *columns: str) -> pa.Table:
     """Sort an Arrow table by columns, ascending."""
+    table = widened(table)
     return table.take(pc.sort_indices(table, [(name, "ascending") for name in columns]))

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.matching import ALL, ANY, STALE, Match, Side, check_kept, check_match
-from paintassay.core.tables import joined, sorted_by
+from paintassay.core.tables import joined, sorted_by, text, widened
 from paintassay.core.user_tables import name_row, read_texts
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,9 @@ def library_activities(
         )
     if exclude_potential_duplicates:
         activities = activities.filter(pc.invert(activities["potential_duplicate"]))
+    pairs = widened(pairs)
     # Only narrow columns go through the join; descriptions are not needed for labels.
-    rows = activities.join(pairs, "molecule_chembl_id", join_type="inner")
+    rows = widened(activities).join(pairs, "molecule_chembl_id", join_type="inner")
     return sorted_by(rows, "activity_id", "inchikey")
 
 
@@ -98,9 +99,7 @@ def average_pchembl(
     low, high = pchembl_range
     value = activities["pchembl_value"]
     with_value = pc.is_valid(value)
-    of_type = pc.and_(
-        with_value, pc.is_in(activities["standard_type"], value_set=pa.array(types, pa.string()))
-    )
+    of_type = pc.and_(with_value, is_one_of(activities["standard_type"], types))
     in_range = pc.and_(pc.greater_equal(value, low), pc.less_equal(value, high))
     averaged = pc.and_(of_type, pc.fill_null(in_range, False))
     funnel: Funnel = [
@@ -110,14 +109,24 @@ def average_pchembl(
         {"step": f"pChEMBL value from {low:g} to {high:g}", "activities": _count_true(averaged)},
     ]
     _log_funnel(funnel)
-    grouped = _aggregate_cells(
-        activities.filter(averaged), [("pchembl_value", "mean"), ("activity_id", "list")]
+    grouped = aggregate_cells(
+        activities.filter(averaged),
+        [
+            ("pchembl_value", "mean"),
+            ("pchembl_value", "count"),
+            ("pchembl_value", "min"),
+            ("pchembl_value", "max"),
+            ("activity_id", "list"),
+        ],
     )
     means = pa.table(
         {
             "inchikey": grouped["inchikey"],
             "assay_chembl_id": grouped["assay_chembl_id"],
             "pchembl_mean": pc.round(grouped["pchembl_value_mean"], 6),
+            "values": grouped["pchembl_value_count"],
+            "pchembl_least": grouped["pchembl_value_min"],
+            "pchembl_most": grouped["pchembl_value_max"],
             "activity_ids": grouped["activity_id_list"],
         }
     )
@@ -163,7 +172,8 @@ def binarise_pchembl(means: pa.Table, thresholds: Iterable[float]) -> pa.Table:
     Parameters
     ----------
     means : pyarrow.Table
-        As from `average_pchembl`.
+        As from `average_pchembl`, or with bounds as from `censored.add_bounds`. A bound labels
+        where it decides; a mean and bounds that contradict each other give no label.
     thresholds : list of float
         pChEMBL values.
 
@@ -175,11 +185,16 @@ def binarise_pchembl(means: pa.Table, thresholds: Iterable[float]) -> pa.Table:
     tables = []
     for threshold in sorted(thresholds):
         active = pc.greater_equal(means["pchembl_mean"], threshold)
+        votes = [pc.if_else(active, ACTIVE, INACTIVE)]
+        if "pchembl_below" in means.column_names:
+            too_weak = pc.less_equal(means["pchembl_below"], threshold)
+            strong = pc.greater_equal(means["pchembl_above"], threshold)
+            votes += [pc.if_else(too_weak, INACTIVE, None), pc.if_else(strong, ACTIVE, None)]
+        label = pc.min_element_wise(*votes)
         labelled = means.append_column("threshold", pa.repeat(float(threshold), len(means)))
-        labelled = labelled.append_column(
-            "label", pc.if_else(active, ACTIVE, INACTIVE).cast(pa.int8())
-        )
-        tables.append(labelled)
+        labelled = labelled.append_column("label", label.cast(pa.int8()))
+        # Null, and so left out, where nothing decides.
+        tables.append(labelled.filter(pc.equal(label, pc.max_element_wise(*votes))))
     return pa.concat_tables(tables)
 
 
@@ -262,7 +277,7 @@ def vote_comments(
             "inactive": pc.equal(vote, INACTIVE).cast(pa.int64()),
         }
     ).filter(voted)
-    cells = _aggregate_cells(
+    cells = aggregate_cells(
         votes, [("active", "sum"), ("inactive", "sum"), ("activity_id", "list")]
     )
     cells = pa.table(
@@ -285,7 +300,7 @@ def _count_unknown_comments(
     activities: pa.Table, spellings: pa.Array, comments: Sequence[str], meaning: Mapping[str, int]
 ) -> pa.Table:
     """Count comments that the table does not list; `comments` are the `spellings` normalised."""
-    names = pa.array(comments, pa.string())
+    names = pa.array(comments, text)
     known = pa.array([comment in meaning for comment in comments], pa.bool_())
     # A stereoisomer may share an activity with another compound; it is counted once.
     distinct = activities.group_by("activity_id", use_threads=False).aggregate(
@@ -309,10 +324,23 @@ def _count_unknown_comments(
     return table.take(order)
 
 
-def _aggregate_cells(table: pa.Table, aggregations: Sequence[tuple[str, str]]) -> pa.Table:
+def aggregate_cells(table: pa.Table, aggregations: Sequence[tuple[str, str]]) -> pa.Table:
     """Aggregate by compound and assay; one thread, so that order and sums are repeatable."""
+    names = {name: pc.unique(table[name]) for name in CELL}
+    # Whole numbers are grouped several times faster than texts.
+    for name, values in names.items():
+        numbers = pc.index_in(table[name], value_set=values)
+        table = table.set_column(table.column_names.index(name), name, numbers)
     grouped = table.group_by(CELL, use_threads=False).aggregate(aggregations)
+    for name, values in names.items():
+        texts = values.take(grouped[name])
+        grouped = grouped.set_column(grouped.column_names.index(name), name, texts)
     return sorted_by(grouped, *CELL)
+
+
+def is_one_of(column: pa.ChunkedArray, values: Iterable[str]) -> pa.ChunkedArray:
+    """Whether each text of a column is one of some values; a missing one is not."""
+    return pc.is_in(column, value_set=pa.array(list(values), column.type))
 
 
 def _log_funnel(funnel: Funnel) -> None:

@@ -11,7 +11,7 @@ import scipy.sparse
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike, atomic_path
-from paintassay.core.tables import joined
+from paintassay.core.tables import joined, widened
 
 KINDS = ["pchembl", "comment"]
 
@@ -124,8 +124,9 @@ def describe_assays(activities: pa.Table, assay_chembl_ids: pd.Series) -> pd.Dat
     pandas.DataFrame
         The columns of `activities`, a row an assay.
     """
+    activities = widened(activities)
     ids = activities["assay_chembl_id"]
-    assays = pa.array(assay_chembl_ids.unique())
+    assays = pa.array(assay_chembl_ids.unique()).cast(ids.type)
     first_rows = pc.index_in(assays, value_set=ids.combine_chunks())
     return activities.take(first_rows).to_pandas()
 
@@ -175,15 +176,19 @@ def build_matrix(
     return matrix, rows, table, labels
 
 
-def require_labels(kept: pd.DataFrame, dropped: pd.DataFrame) -> None:
-    """Refuse a label matrix without a task, and say how close the nearest one came."""
+def require_labels(kept: pd.DataFrame, dropped: pd.DataFrame, near_matches: str = "") -> None:
+    """Refuse a label matrix without a task, and say how close the nearest one came.
+
+    `near_matches` says what other rules would match (`chembl.near_matches`).
+    """
     if len(kept):
         return
     if dropped.empty:
         raise InputError(
             "label matrix",
-            "no activity gives a label",
-            "look at the matches: are these the compounds, and this the release, that you meant?",
+            "no activity gives a label" + (f"; {near_matches}" if near_matches else ""),
+            "look at the matches: are these the compounds, and this the release, that you meant? "
+            "chembl.match_on chooses the rule, labels.censored whether > and < give labels",
         )
     ranked = dropped.assign(least=dropped[["actives", "inactives"]].min(axis=1))
     best = ranked.sort_values("least", ascending=False).iloc[0]
@@ -231,7 +236,7 @@ def explain_missing_compounds(
     lost = compounds[~compounds["inchikey"].isin(kept)].sort_values("inchikey", ignore_index=True)
     steps = [
         (matched, "no ChEMBL molecule matches"),
-        (with_activity, "no activity has a pChEMBL value or a comment"),
+        (with_activity, "no activity has a pChEMBL value, a comment or a censored value"),
         (with_label, "no activity gives a label"),
     ]
     reason = pd.Series("too few labels in the columns that were kept", index=lost.index)

@@ -71,7 +71,7 @@ def build_funnel(
         ("distinct InChIKeys", library["compounds"], "compounds"),
         ("found in ChEMBL", matches["inchikey"].nunique(), "compounds"),
         (
-            "with an activity that has a pChEMBL value or a comment",
+            "with an activity that has a pChEMBL value, a comment or a censored value",
             matches["inchikey"][active_molecules].nunique(),
             "compounds",
         ),
@@ -115,6 +115,52 @@ def summarise_losses(
             "comments": len(unknown),
             "activities": int(unknown["activities"].sum()),
             "most_frequent": unknown.head(MOST_FREQUENT).to_dict("records"),
+        },
+    }
+
+
+def summarise_doubts(
+    censored: pd.DataFrame,
+    bounds: pd.DataFrame,
+    means: pd.DataFrame,
+    left_out: pd.DataFrame,
+    discordant: pd.DataFrame,
+    doubted: pd.DataFrame,
+) -> dict[str, Any]:
+    """Count what was measured but gives no label, or gives one against a doubt.
+
+    Parameters
+    ----------
+    censored, bounds, means, discordant, doubted : pandas.DataFrame
+        As CENSORED_VALUES, PCHEMBL_BOUNDS, PCHEMBL_MEANS, DISCORDANT and DOUBTED_COMMENTS of
+        `labels.tables`; of bounds and means the cells alone.
+    left_out : pandas.DataFrame
+        As `chembl.tables.LEFT_OUT`.
+
+    Returns
+    -------
+    dict
+        censored, left_out, discordant, doubted_comments.
+    """
+    cell = ["inchikey", "assay_chembl_id"]
+    with_mean = bounds[cell].merge(means[cell], on=cell)
+    reasons = discordant["reason"].str.split(";").explode()
+    return {
+        "censored": {
+            "activities": int(censored["activities"].sum()),
+            "usable": int(censored["usable"].sum()),
+            "cells": len(bounds),
+            "cells_without_mean": len(bounds) - len(with_mean),
+            "most_frequent": _most_frequent(censored),
+        },
+        "left_out": {
+            "activities": int(left_out["activities"].sum()),
+            "most_frequent": _most_frequent(left_out),
+        },
+        "discordant": {"cells": len(discordant), "reasons": _count_reasons(reasons)},
+        "doubted_comments": {
+            "activities": int(doubted["activities"].sum()),
+            "most_frequent": _most_frequent(doubted),
         },
     }
 
@@ -207,10 +253,12 @@ def render_summary(summary: Mapping[str, Any], figure: str) -> str:
         "`compounds/duplicates.csv`.",
         "### Compounds left out",
         _count_table("reason", losses["dropped_compounds"]),
-        "Each stands in `dropped_compounds.csv`.",
+        "Each stands in `dropped_compounds.csv`."
+        + (f" Near misses: {summary['near_matches']}." if summary["near_matches"] else ""),
         "## From activities to labels",
         "### Part one: pChEMBL values",
         _funnel_table(summary["pchembl_funnel"]),
+        *_doubt_sections(summary),
         "### Part two: activity comments",
         _funnel_table(summary["comment_funnel"]),
         f"{losses['tied_votes']:,} compounds and assays have as many active as inactive comments "
@@ -243,6 +291,41 @@ def render_summary(summary: Mapping[str, Any], figure: str) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def _doubt_sections(summary: Mapping[str, Any]) -> list[str]:
+    """What was measured but gives no label, or gives one against a doubt."""
+    censored, left_out = summary["censored"], summary["left_out"]
+    discordant, doubted = summary["discordant"], summary["doubted_comments"]
+    config = summary["config"]["labels"]
+    fate = {"ignore": "give no label", "use": "give labels where they decide"}
+    vote = "do not vote" if config["exclude_doubted_comments"] else "vote all the same"
+    return [
+        f"{censored['activities']:,} activities have a value that is only known to be larger or "
+        f"smaller (`censored_values.csv`). {censored['usable']:,} of them could label "
+        f"{censored['cells']:,} compounds and assays, {censored['cells_without_mean']:,} of which "
+        f"have no pChEMBL value. With `labels.censored: {config['censored']}` they "
+        f"{fate[config['censored']]}.",
+        _kind_table(censored["most_frequent"]),
+        f"{left_out['activities']:,} activities have neither a pChEMBL value nor a comment nor a "
+        "censored value, and were not extracted (`chembl/left_out.csv`). The most frequent:",
+        _kind_table(left_out["most_frequent"]),
+        f"Measurements of {discordant['cells']:,} compounds and assays disagree "
+        "(`discordant.csv`):",
+        _count_table("how", discordant["reasons"]),
+        f"{doubted['activities']:,} activities have a comment that means active or inactive, and "
+        f"a doubt by ChEMBL (`doubted_comments.csv`). They {vote} "
+        "(`labels.exclude_doubted_comments`).",
+    ]
+
+
+def _kind_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    names = ["standard_type", "standard_relation", "standard_units"]
+    return _markdown_table(
+        ["type", "relation", "unit", "activities"],
+        [[*(f"`{row[name]}`" if row[name] else "" for name in names), row["activities"]]
+         for row in rows],
+    )  # fmt: skip
+
+
 def _measure_sparsity(labels: pd.DataFrame, compounds: int, columns: int) -> dict[str, int | float]:
     actives, inactives = int((labels["label"] > 0).sum()), int((labels["label"] < 0).sum())
     cells = compounds * columns
@@ -256,6 +339,11 @@ def _measure_sparsity(labels: pd.DataFrame, compounds: int, columns: int) -> dic
         "percent_inactive": round(100 * inactives / cells, 4),
         "percent_missing": round(100 * (cells - actives - inactives) / cells, 4),
     }
+
+
+def _most_frequent(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = table.head(MOST_FREQUENT).astype(object)
+    return rows.where(rows.notna(), None).to_dict("records")
 
 
 def _count_reasons(reasons: pd.Series) -> dict[str, int]:

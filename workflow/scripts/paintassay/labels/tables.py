@@ -10,7 +10,43 @@ PCHEMBL_MEANS = table_schema(
     ("inchikey", text, "standard InChIKey of the library's compound"),
     ("assay_chembl_id", text, "ChEMBL assay"),
     ("pchembl_mean", real, "mean pChEMBL value, rounded to six decimals"),
+    ("values", integer, "how many values are averaged"),
+    ("pchembl_least", real, "least of them"),
+    ("pchembl_most", real, "largest of them"),
     ("activity_ids", pa.list_(integer), "the ChEMBL activities behind it, ascending"),
+)
+
+PCHEMBL_BOUNDS = table_schema(
+    "Part one: what censored values (> and <) say of the pChEMBL value of compounds in assays.",
+    ("inchikey", text, "standard InChIKey of the library's compound"),
+    ("assay_chembl_id", text, "ChEMBL assay"),
+    ("pchembl_below", real, "the pChEMBL value is below this, by values with >", "optional"),
+    ("pchembl_above", real, "the pChEMBL value is at least this, by values with <", "optional"),
+    ("values", integer, "how many censored values there are"),
+    ("activity_ids", pa.list_(integer), "the ChEMBL activities behind it, ascending"),
+)
+
+CENSORED_VALUES = table_schema(
+    "Activities whose value is only known to be larger or smaller, most frequent first.",
+    ("standard_type", text, "kind of measurement: IC50, EC50, ...", "optional"),
+    ("standard_relation", text, "<, >, ..."),
+    ("standard_units", text, "unit of the value", "optional"),
+    ("activities", integer, "how many activities are so"),
+    ("usable", integer, "of them, how many can label: molar, of a type in labels.standard_types"),
+)
+
+DISCORDANT = table_schema(
+    "Compounds and assays whose measurements disagree; the mean labels them all the same.",
+    ("inchikey", text, "standard InChIKey of the library's compound"),
+    ("assay_chembl_id", text, "ChEMBL assay"),
+    ("pchembl_mean", real, "mean pChEMBL value", "optional"),
+    ("values", integer, "how many values are averaged"),
+    ("pchembl_least", real, "least of them", "optional"),
+    ("pchembl_most", real, "largest of them", "optional"),
+    ("pchembl_below", real, "the pChEMBL value is below this, by values with >", "optional"),
+    ("pchembl_above", real, "the pChEMBL value is at least this, by values with <", "optional"),
+    ("reason", text, "how they disagree, separated by ;"),
+    ("activity_ids", text, "the ChEMBL activities behind it, separated by ;"),
 )
 
 PCHEMBL_LABELS = table_schema(
@@ -19,7 +55,7 @@ PCHEMBL_LABELS = table_schema(
     ("assay_chembl_id", text, "ChEMBL assay"),
     ("threshold", real, "pChEMBL value from which on a compound is active"),
     ("label", pa.int8(), "+1 active, -1 inactive", Among((1, -1))),
-    ("pchembl_mean", real, "mean pChEMBL value"),
+    ("pchembl_mean", real, "mean pChEMBL value; missing if censored values decide", "optional"),
     ("activity_ids", pa.list_(integer), "the ChEMBL activities behind it, ascending"),
 )
 
@@ -46,6 +82,14 @@ UNKNOWN_COMMENTS = table_schema(
     ("comment", text, "normalised: stripped, case folded, blanks collapsed"),
     ("activities", integer, "how many activities carry it", count),
     ("example", text, "one of its spellings, as written"),
+)
+
+DOUBTED_COMMENTS = table_schema(
+    "Comments that mean active or inactive on activities that ChEMBL doubts, most frequent first.",
+    ("data_validity_comment", text, "ChEMBL's doubt, such as Author confirmed error"),
+    ("comment", text, "the comment, normalised: stripped, case folded, blanks collapsed"),
+    ("label", text, "what it means: active or inactive"),
+    ("activities", integer, "how many activities carry both"),
 )
 
 LABELS = table_schema(
@@ -111,7 +155,7 @@ CONFLICTS = table_schema(
         Among((1, -1)),
     ),
     ("threshold", real, "highest threshold reached if active, lowest threshold if inactive"),
-    ("pchembl_mean", real, "mean pChEMBL value"),
+    ("pchembl_mean", real, "mean pChEMBL value; missing if censored values decide", "optional"),
     ("comment_label", pa.int8(), "part two: +1 active, -1 inactive", Among((1, -1))),
     ("active_votes", integer, "comments that say active", count),
     ("inactive_votes", integer, "comments that say inactive", count),
