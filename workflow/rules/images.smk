@@ -136,6 +136,7 @@ rule convert_plate:
             # YAML reads a bare off as false.
             "check_tags": IMAGES["check_tags"] or "off",
             "max_lost": IMAGES["max_lost"],
+            "pixel_size_um": IMAGES["pixel_size_um"],
         },
         code=code("convert_plate"),
     script:
@@ -156,6 +157,8 @@ rule collect_views:
         lost="<results>/images/lost_views.csv",
         missing="<results>/images/missing.csv",
         quality="<results>/images/quality.parquet",
+        plate_quality="<results>/images/plate_quality.csv",
+        brightness="<results>/images/brightness.csv",
     log:
         "<logs>/collect_views.log",
     benchmark:
@@ -183,6 +186,7 @@ rule draw_plate:
         views=rules.convert_plate.output.views,
         quality=rules.convert_plate.output.quality,
         wells=rules.read_wells.output.wells,
+        brightness=rules.collect_views.output.brightness,
     output:
         heat_maps="<results>/images/pictures/{plate}.quality.png",
         contact_sheet="<results>/images/pictures/{plate}.contact_sheet.png",
@@ -201,6 +205,7 @@ rule draw_plate:
             "channels": IMAGES["channels"],
             "limits": config["quality"]["limits"],
             "pixel_size_um": IMAGES["pixel_size_um"],
+            "check_tags": IMAGES["check_tags"] or "off",
         },
         code=code("draw_plate"),
     script:

@@ -7,7 +7,14 @@ from paintassay.core import tables
 from paintassay.core.errors import InputError
 from paintassay.core.jobs import job
 from paintassay.images.convert import convert_plate
-from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX, PLATED_WELLS, QUALITY, views_schema
+from paintassay.images.tables import (
+    LOST_VIEWS,
+    PLATE_INDEX,
+    PLATED_WELLS,
+    QUALITY,
+    views_schema,
+    with_pixel_sizes,
+)
 
 with job(snakemake.log[0]):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
@@ -36,8 +43,10 @@ with job(snakemake.log[0]):
         check_tags=settings["check_tags"],
         illumination=illumination,
         max_lost=settings["max_lost"],
+        pixel_size_um=settings["pixel_size_um"],
     )
 
-    tables.write_parquet(views, output.views, views_schema(settings["channels"]))
+    schema = with_pixel_sizes(views_schema(settings["channels"]), views.attrs["pixel_sizes_um"])
+    tables.write_parquet(views, output.views, schema)
     tables.write_csv(lost, output.lost, LOST_VIEWS)
     tables.write_parquet(quality, output.quality, QUALITY)

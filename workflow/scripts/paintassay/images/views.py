@@ -51,6 +51,8 @@ class Views:
         Names of the channels, in the order of axis 1.
     shape : tuple of int
         (views, channels, height, width).
+    clip_levels : numpy.ndarray, int32, (views, channels), or None
+        The camera's values that became 256.
 
     Raises
     ------
@@ -69,8 +71,11 @@ class Views:
             where, table, columns = "manifest", manifest, manifest.columns
         else:
             where = str(manifest)
-            table = read_parquet(where, views_schema([]), COLUMNS).to_pandas()
             columns = pq.read_schema(where).names
+            table = read_parquet(where, views_schema([]), COLUMNS).to_pandas()
+            levels = [name for name in columns if name.startswith("clip_level_")]
+            # The schema says nothing of these, which differ from screen to screen.
+            table[levels] = pq.read_table(where, columns=levels).to_pandas()
         if absent := [name for name in COLUMNS if name not in table]:
             raise InputError(where, f"has no column {', '.join(absent)}")
         names = channel_names(columns)
@@ -83,6 +88,9 @@ class Views:
             raise InputError(where, f"has no channel {', '.join(unknown)}", hint)
         self.manifest = table[COLUMNS].reset_index(drop=True)
         self.channels = list(channels or names)
+        # What became 256 in each view and channel: the grey levels of two views do not compare.
+        levels = [f"clip_level_{name}" for name in self.channels]
+        self.clip_levels = table[levels].to_numpy(np.int32) if levels else None
         self._shard_of, shards = self.manifest["shard"].factorize()
         self._row_of = self.manifest["row"].to_numpy(dtype=np.int64)
         self._paths = [Path(folder) / shard for shard in shards]
