@@ -35,9 +35,10 @@ checkpoint list_plates:
     params:
         settings={
             "layout": IMAGES["layout"],
-            "url": IMAGES["root"] if "://" in IMAGES["root"] else None,
+            "url": mask_all(IMAGES["root"]) if "://" in IMAGES["root"] else None,
             "channels": IMAGES["channels"],
         },
+        address=not_compared(url=IMAGES["root"] if "://" in IMAGES["root"] else None),
         code=code("list_plates"),
     script:
         "../scripts/list_plates.py"
@@ -91,10 +92,11 @@ rule index_plate:
     params:
         settings={
             "layout": IMAGES["layout"],
-            "root": IMAGES["root"],
-            "path_prefix": IMAGES["path_prefix"],
+            "root": mask_all(IMAGES["root"]),
+            "path_prefix": mask_all(IMAGES["path_prefix"]),
             "channels": IMAGES["channels"],
         },
+        address=not_compared(root=IMAGES["root"], path_prefix=IMAGES["path_prefix"]),
         code=code("index_plate"),
     script:
         "../scripts/index_plate.py"
@@ -138,6 +140,10 @@ rule convert_plate:
             "max_lost": IMAGES["max_lost"],
             "pixel_size_um": IMAGES["pixel_size_um"],
         },
+        # To find secrets of addresses again, which the index does not keep.
+        address=not_compared(
+            layout=IMAGES["layout"], root=IMAGES["root"], path_prefix=IMAGES["path_prefix"]
+        ),
         code=code("convert_plate"),
     script:
         "../scripts/convert_plate.py"

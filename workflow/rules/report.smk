@@ -164,7 +164,7 @@ rule build_report:
         runtime=minutes(30),
     params:
         settings={
-            "config": config,
+            "config": mask_all(config),
             "shards": SHARDS,
             # The page says so where the data are made up.
             "demo": config["chembl"]["sqlite"] == f"{RESULTS}/screen/chembl.db",
@@ -218,7 +218,7 @@ rule build_crate:
         runtime=minutes(10),
     params:
         settings={
-            "images": IMAGES["root"],
+            "images": mask_all(IMAGES["root"]),
         },
         code=code("build_crate"),
     script:

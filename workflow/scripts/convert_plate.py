@@ -6,7 +6,9 @@ import pandas as pd
 from paintassay.core import tables
 from paintassay.core.errors import InputError
 from paintassay.core.jobs import job
+from paintassay.core.secrets import MASK
 from paintassay.images.convert import convert_plate
+from paintassay.images.index import index_plate
 from paintassay.images.tables import (
     LOST_VIEWS,
     PLATE_INDEX,
@@ -20,6 +22,13 @@ with job(snakemake.log[0]):
     files, settings, output = snakemake.input, snakemake.params.settings, snakemake.output
     plate = snakemake.wildcards.plate
     index = tables.read_parquet(files.index, PLATE_INDEX).to_pandas()
+    if index["place"].str.contains(MASK, regex=False).any():
+        # The index keeps no passwords and tokens; the places themselves are found once more.
+        address, key = snakemake.params.address, ["plate", "well", "site", "channel"]
+        places, _ = index_plate(
+            address.layout, address.root, plate, settings["channels"], address.path_prefix
+        )
+        index = index[key].merge(places, on=key)
     if files.labels:
         wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
         labelled = pd.read_csv(files.labels)["INCHIKEY"]

@@ -20,7 +20,7 @@ with job(snakemake.log[0]):
         compounds.iloc[rows],
         settings["match_on"],
         settings["release"],
-        settings["url"],
+        snakemake.params.patience.url,
         snakemake.params.patience.timeout_seconds,
         snakemake.params.patience.attempts,
     )

@@ -7,12 +7,13 @@ from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
 
 with job(snakemake.log[0]):
     settings, output = snakemake.params.settings, snakemake.output
+    address = snakemake.params.address
     index, lost = index_plate(
         settings["layout"],
-        settings["root"],
+        address.root,
         snakemake.wildcards.plate,
         settings["channels"],
-        settings["path_prefix"],
+        address.path_prefix,
     )
 
     tables.write_parquet(index, output.index, PLATE_INDEX)

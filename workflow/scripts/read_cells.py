@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pandas as pd
 
@@ -13,14 +14,14 @@ from paintassay.dataset.tables import CELLS, LOST_CELLS
 from paintassay.images.shards import read_shape
 
 with job(snakemake.log[0]):
-    files, url, output = snakemake.input, snakemake.params.settings["url"], snakemake.output
+    files, url, output = snakemake.input, snakemake.params.address.url, snakemake.output
     plate = snakemake.wildcards.plate
     views = pd.read_parquet(files.views)
     *_, height, width = read_shape(files.shard)
     source = nullcontext(files.tables)
     if url:
         # Of gigabytes a plate, a few numbers a cell stay.
-        source = fetched(url, Path(output.cells).parent / url.rsplit("/", 1)[1])
+        source = fetched(url, Path(output.cells).parent / Path(urlsplit(url).path).name)
     with source as path:
         cells, lost = read_cells(path, views, (height, width), plate=plate)
 
