@@ -20,8 +20,10 @@ from paintassay.dataset.tables import (
     dataset_schema,
 )
 from paintassay.images.tables import (
+    BRIGHTNESS,
     LOST_VIEWS,
     PLATE_INDEX,
+    PLATE_QUALITY,
     PLATED_WELLS,
     PLATES,
     QUALITY,
@@ -125,6 +127,8 @@ TABLES = {
     "images/lost_views.csv": LOST_VIEWS,
     "images/missing.csv": LOST_VIEWS,
     "images/quality.parquet": QUALITY,
+    "images/plate_quality.csv": PLATE_QUALITY,
+    "images/brightness.csv": BRIGHTNESS,
     "dataset/views.parquet": dataset_schema(views_schema(BRAY), 3),
     "dataset/splits.parquet": SPLITS,
     "dataset/parts.csv": PARTS,

@@ -12,6 +12,10 @@ SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text
 SOURCES = sorted((ROOT / "workflow").rglob("*.py")) + sorted((ROOT / "workflow").rglob("*.smk"))
 
 
+# A file may be called like a block of the configuration.
+FILES = {"csv", "parquet", "json", "md", "py", "yaml", "mtx", "db", "npy", "zip", "sqlite"}
+
+
 def text_of(node):
     """The text of a constant or an f-string, with {} for what is filled in; None for others."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -61,14 +65,6 @@ def unknown_keys(text):
     unknown = []
     for match in re.finditer(rf"(?<![\w./{{-])({blocks})((?:\.(?:[a-z_]\w*|\{{\}}|<\w+>))+)", text):
         key, node = match[0], SCHEMA
-        # A file, a page or a module that begins like a block, and what stands in code.
-        after = text[match.end() : match.end() + 1]
-        if (
-            re.search(r"\.(csv|parquet|json|md|py|yaml|mtx|db|npy|tables|zip)$", key)
-            or after in "(/"
-        ):
-            if after and not key.endswith(".tables"):
-                continue
         for part in key.split("."):
             if "$ref" in node:
                 node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]]
@@ -77,7 +73,7 @@ def unknown_keys(text):
                 node = properties[part]
             elif isinstance(node.get("additionalProperties"), dict):
                 node = node["additionalProperties"]
-            elif not part.startswith(("{", "<")):
+            elif not part.startswith(("{", "<")) and part not in FILES:
                 unknown.append(key)
                 break
     return unknown

@@ -13,7 +13,14 @@ from paintassay.core import jobs
 from paintassay.core.errors import InputError
 from paintassay.core.files import read_json, write_json, write_text
 from paintassay.core.secrets import MASK, mask, mask_all
-from paintassay.core.tables import read_parquet, table_schema, text, write_csv, write_parquet
+from paintassay.core.tables import (
+    conform,
+    read_parquet,
+    table_schema,
+    text,
+    write_csv,
+    write_parquet,
+)
 from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
 
 SECRET = "hunter2"
@@ -83,11 +90,8 @@ def test_what_is_no_secret_stays(words):
 
 def test_tables_without_secrets_are_as_they_were():
     table = pa.table({"place": ["https://host/a.tif", None], "smiles": ["C=C", "CC"]})
-    schema = table_schema(
-        "A table.", ("place", text, "where", "optional"), ("smiles", text, "what")
-    )
-    from paintassay.core.tables import conform
-
+    place, smiles = ("place", text, "where", "optional"), ("smiles", text, "what")
+    schema = table_schema("A table.", place, smiles)
     assert conform(table, schema).to_pydict() == table.to_pydict()
 
 

@@ -191,7 +191,7 @@ def test_white_is_0_at_the_bit_depth_that_the_file_tells():
 def ome(size, unit=None, bits=None):
     units = f' PhysicalSizeXUnit="{unit}"' if unit else ""
     depth = f' SignificantBits="{bits}"' if bits else ""
-    return f'<OME><Image><Pixels{depth} PhysicalSizeX="{size}"{units} PhysicalSizeY="9"/></Image></OME>'
+    return f'<OME><Image><Pixels{depth} PhysicalSizeX="{size}"{units}/></Image></OME>'
 
 
 METAMORPH_XML = (

@@ -122,7 +122,7 @@ def private_folder() -> Path:
     raise InputError(
         temporary,
         "cannot be used for locks: it is a link, another user's, or open to others",
-        "remove it, or let TMPDIR or XDG_RUNTIME_DIR name a folder of yours that no other can enter",
+        "remove it, or let TMPDIR or XDG_RUNTIME_DIR name a folder that only you can enter",
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 MASK = "***"
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>\\]+", re.IGNORECASE)
-# user:password@ or token@ before the host. A password may hold what belongs to an address (/, ?, #):
-# then the first colon is not followed by a port, and all up to the last @ is masked.
+# user:password@ or token@ before the host. A password may hold what ends a host (/, ?, #): then the
+# first colon is not followed by a port, and all up to the last @ is masked.
 USER_INFO = re.compile(r"(?<=://)(?:[^/?#]*|[^/?#@:]*:(?!\d{1,5}(?:[/?#]|$)).*)@")
 _NAME = (
     r"[\w.%-]{0,40}(?:sig|token|secret|key|passw|pwd|auth|cred|session|sas|ticket|jwt)[\w.%-]{0,40}"
