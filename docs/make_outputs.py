@@ -20,9 +20,11 @@ from paintassay.dataset.tables import (
     dataset_schema,
 )
 from paintassay.images.tables import (
+    BRIGHTNESS,
     COPIES,
     LOST_VIEWS,
     PLATE_INDEX,
+    PLATE_QUALITY,
     PLATED_WELLS,
     PLATES,
     QUALITY,
@@ -144,6 +146,8 @@ TABLES = {
     "images/missing.csv": LOST_VIEWS,
     "images/quality.parquet": QUALITY,
     "images/copies.csv": COPIES,
+    "images/plate_quality.csv": PLATE_QUALITY,
+    "images/brightness.csv": BRIGHTNESS,
     "dataset/views.parquet": dataset_schema(views_schema(BRAY), 3),
     "dataset/splits.parquet": SPLITS,
     "dataset/parts.csv": PARTS,

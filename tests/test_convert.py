@@ -372,3 +372,83 @@ convert.convert_plate(index, {CHANNELS!r}, {CLIP}, {str(shard)!r}, 2, 12)
     assert not shard.exists()
     run(plate, tmp_path)
     assert shard.read_bytes() == expected
+
+
+def saturated(quality):
+    return quality.set_index(["well", "site", "channel"])["saturated"]
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_left_aligned_values_saturate(plate, tmp_path, bits):
+    """A 12-bit camera's highest value, moved left by 4 bits, is 65520."""
+    for place in plate["place"]:
+        pixels = tifffile.imread(place)
+        pixels[:10, :13] = 4095
+        Path(place).write_bytes(tiff_bytes(pixels << 4))
+    stored, views, _, quality = run(plate, tmp_path, maximum_bits=bits)
+    assert (quality["saturated"] == 130 / (40 * 52)).all()
+    raw = plane("A01", 1, "Mito")
+    raw[:10, :13] = 4095
+    np.testing.assert_array_equal(stored[0, 0], to_uint8(raw, CLIP)[0])
+    # With 12 bits in the configuration, measures are those of the camera's values.
+    factor = 1 if bits == 12 else 16
+    assert quality["mean"][0] == pytest.approx(raw.mean() * factor)
+    assert views["clip_level_Mito"][0] == to_uint8(raw, CLIP)[1] * factor
+
+
+def test_fewer_bits_than_the_configuration_says(plate, tmp_path, caplog):
+    description = '<OME><Pixels SignificantBits="12"/></OME>'
+    place = place_of(plate, "A01", 1, "Mito")
+    raw = plane("A01", 1, "Mito")
+    raw[0, :52] = 4095
+    place.write_bytes(tiff_bytes(raw, description=description))
+    _, _, _, quality = run(plate, tmp_path, maximum_bits=16)
+    assert saturated(quality)["A01", 1, "Mito"] == 52 / (40 * 52)
+    assert "12 bits, but images.bits is 16 in 1 of 12 views" not in caplog.text
+    assert "12 bits, but images.bits is 16" in caplog.text
+    # 8 bits saturate at 255 whatever the camera.
+    place.write_bytes(tiff_bytes(np.minimum(raw // 8, 255).astype(np.uint8)))
+    _, _, _, quality = run(plate, tmp_path, maximum_bits=12)
+    assert saturated(quality)["A01", 1, "Mito"] == ((raw // 8) >= 255).mean()
+
+
+def test_pixel_size_is_checked_like_the_other_tags(plate, tmp_path, caplog):
+    options = {"resolution": (32000, 32000), "resolutionunit": "CENTIMETER"}
+    place = place_of(plate, "A01", 1, "Mito")
+    place.write_bytes(tiff_bytes(plane("A01", 1, "Mito"), **options))
+    text = "a pixel of 0.3125 um, but images.pixel_size_um is 0.656"
+    _, views, _, _ = run(plate, tmp_path, pixel_size_um=0.656)
+    assert text in caplog.text
+    assert views.attrs["pixel_sizes_um"] == [0.3125]
+    caplog.clear()
+    run(plate, tmp_path, pixel_size_um=0.32)
+    run(plate, tmp_path, pixel_size_um=0.656, check_tags="off")
+    assert "pixel" not in caplog.text
+    _, _, lost, _ = run(plate, tmp_path, pixel_size_um=0.656, check_tags="strict")
+    assert lost[["well", "site", "detail"]].values.tolist() == [["A01", 1, text]]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "hint"),
+    [
+        (None, "does not exist", "images.path_prefix"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(60), "not a TIFF: a PNG", "must be TIFF files"),
+        (b"", "empty file", "fetch it again"),
+        (tiff_bytes(plane("A01", 1, "Mito"))[:600], "truncated TIFF", "cut off"),
+        (tiff_bytes(np.zeros((3, 40, 52), np.uint16)), "several planes", "a file of its own"),
+        (tiff_bytes(np.zeros((40, 52, 3), np.uint8), photometric="rgb"), "several samples", "grey"),
+        (tiff_bytes(np.zeros((40, 52), np.float32)), "not 8 or 16 bit", "save it as 8 or 16"),
+    ],
+)
+def test_one_cause_one_hint(plate, tmp_path, content, problem, hint):
+    for place in plate["place"]:
+        if content is None:
+            Path(place).unlink()
+        else:
+            Path(place).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        run(plate, tmp_path)
+    assert problem in caught.value.problem
+    assert hint in caught.value.hint
+    # Only a path that leads nowhere is moved.
+    assert ("path_prefix" in caught.value.hint) == (content is None)

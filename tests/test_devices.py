@@ -165,8 +165,8 @@ def two_gpus(monkeypatch, tmp_path):
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda place: SimpleNamespace(uuid=f"u{place}")
     )
-    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path))
-    return tmp_path / f"paintassay-{os.getuid()}"
+    monkeypatch.setattr(gpus, "private_folder", lambda: tmp_path / "locks")
+    return tmp_path / "locks"
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from paintassay.drawing.style import save_figure
 from paintassay.images.composites import channel_colours, composite, display_range
 from paintassay.images.heat_maps import plate_heat_maps
 from paintassay.images.pictures import GAP, contact_sheet, montage, save_picture, site_montage
+from paintassay.images.scaling import to_uint8
+from paintassay.images.tiff_tags import scale
 from paintassay.images.wells import well_names
 
 CHANNELS = ["Mito", "ERSyto", "ERSytoBleed", "Ph_golgi", "Hoechst"]
@@ -168,3 +170,53 @@ def test_pictures_are_the_same_bytes_each_time(view, tmp_path):
         save_figure(figure, tmp_path / f"{name}_heat.png")
     for kind in (".png", "_heat.png"):
         assert (tmp_path / f"one{kind}").read_bytes() == (tmp_path / f"two{kind}").read_bytes()
+
+
+class ScaledViews(list):
+    """Views as arrays, with the values of the camera that became 256."""
+
+    def __init__(self, raw):
+        scaled = [[to_uint8(plane) for plane in view] for view in raw]
+        super().__init__(np.stack([pixels for pixels, _ in view]) for view in scaled)
+        self.clip_levels = np.array([[level for _, level in view] for view in scaled])
+
+
+def test_a_dim_plate_looks_dim_beside_a_bright_one():
+    """The same cells in a quarter of the light are a quarter as bright, not as bright."""
+    rng = np.random.default_rng(3)
+    light = rng.gamma(2, 400, (1, 60, 80)).clip(100, 4000)
+    bright, dim = light.astype(np.uint16), (light / 4).astype(np.uint16)
+    views = ScaledViews([bright, dim, bright])
+    # Scaled to 8 bits, each by its own clip level, they do not differ.
+    assert abs(views[0].astype(int) - views[1]).max() <= 2
+    sheet = np.asarray(contact_sheet(views, ["a", "b", "c"], ["DNA"], columns=3, cell_width=80))
+    cells = [sheet[-68:-8, 8 + 88 * place : 88 + 88 * place, 2].mean() for place in range(3)]
+    assert cells[1] < 0.35 * cells[0]
+    assert cells[0] == pytest.approx(cells[2], rel=0.2)
+    # On sheets of their own, too, if both are drawn in the range of the screen.
+    display = display_range(views)
+    assert display[0] == pytest.approx(np.quantile(bright, [0.05, 0.997]), rel=0.05)
+    sheets = [
+        np.asarray(contact_sheet(ScaledViews([raw]), ["a"], ["DNA"], 1, 80, None, display=display))
+        for raw in (bright, dim)
+    ]
+    lit = [sheet[-68:-30, 8:88, 2].mean() for sheet in sheets]
+    assert lit[1] < 0.35 * lit[0]
+
+
+def test_a_blank_view_is_black_beside_others():
+    raw = np.full((1, 40, 50), 500, np.uint16)
+    raw[:, :20] = 100
+    views = ScaledViews([raw, np.zeros_like(raw), raw])
+    sheet = np.asarray(contact_sheet(views, ["a", "b", "c"], ["DNA"], columns=3, cell_width=50))
+    assert sheet[-48:-8, 66:116].max() == 0
+
+
+def test_no_scale_bar_where_files_and_configuration_disagree(view):
+    known = np.asarray(montage(view, CHANNELS, 0.656)).astype(int)
+    unknown = np.asarray(montage(view, CHANNELS, None)).astype(int)
+    assert (known != unknown).any()
+    assert scale(0.656, [0.645], "warn") == 0.656
+    assert scale(0.656, [0.645, 0.3125], "warn") is None
+    assert scale(0.656, [0.3125], "off") == 0.656
+    assert scale(0.656, [], "strict") == 0.656

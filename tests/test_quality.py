@@ -6,12 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from scipy import stats
 from scipy.ndimage import gaussian_filter
 
 from paintassay.core.errors import InputError
 from paintassay.core.tables import conform
-from paintassay.images.quality import LIMITS, flag, measure_plane, missing, summarise_plate
-from paintassay.images.tables import LOST_VIEWS, QUALITY
+from paintassay.images.channels import is_transmitted_light
+from paintassay.images.quality import (
+    LIMITS,
+    compare_plates,
+    flag,
+    measure_plane,
+    missing,
+    summarise_plate,
+)
+from paintassay.images.tables import LOST_VIEWS, PLATE_QUALITY, QUALITY
 from paintassay.images.wells import plate_format, well_names, well_positions
 
 # From centrosome.radial_power_spectrum (CellProfiler's own package) on the same files.
@@ -240,3 +249,53 @@ def test_missing():
     assert lost["site"].dtype == "Int64"
     # A channel that no plate has is missing at each site, though never seen.
     assert len(missing(index, views, [*channels, "ERSyto"])) == 2 * 384 * 2
+
+
+@pytest.mark.parametrize("channel", ["Brightfield", "OrigBrightfield", "HighZBF", "Phase", "DIC"])
+def test_transmitted_light_is_not_blank(channel, shared_data):
+    """JUMP's brightfield has a contrast of 0.04 to 0.11; a stained plane has 0.48 and more."""
+    path = shared_data / "jump_pe2loaddata/Version1/images/r01c01f01p01-ch6sk1fk1fl1.tiff"
+    measures = measure_plane(tifffile.imread(path), 65535)
+    quality = sound_plate()
+    quality["channel"] = quality["channel"].replace("Mito", channel)
+    of_light = quality["channel"] == channel
+    quality.loc[of_light, "contrast"] = 0.07
+    assert flagged(quality) == {}
+    # It is compared with its plate like any other.
+    quality.loc[quality.index[of_light][3], "mean"] = 20.0
+    assert list(flagged(quality).values()) == ["dim"]
+    row = sound_plate().iloc[:1].assign(channel=channel, contrast=measures["contrast"])
+    assert flagged(row) == {}
+    assert list(flagged(sound_plate().iloc[:1].assign(contrast=0.07)).values()) == ["blank"]
+
+
+def test_names_of_transmitted_light():
+    light = "Brightfield HighZBF LowZBF BF OrigBrightfield bright_field TL Phase DIC Transmitted"
+    stains = "DNA ER RNA AGP Mito Hoechst ERSyto Ph_golgi DAPI Actin Dictyo TLR4 BFP"
+    assert all(map(is_transmitted_light, light.split()))
+    assert not any(map(is_transmitted_light, stains.split()))
+
+
+def test_a_plate_that_is_wrong_as_a_whole_stands_out():
+    plates = [sound_plate().assign(plate=f"P{number}") for number in range(6)]
+    for number, plate in enumerate(plates):
+        plate["mean"] *= 1 + 0.02 * number
+    table = compare_plates(pd.concat(plates))
+    assert not table["unusual"].any()
+    assert conform(table, PLATE_QUALITY).num_rows == 6 * 2 * 5
+    # Half the light on one plate: within it no plane differs from the others.
+    plates[2].loc[plates[2]["channel"] == "Mito", "mean"] *= 0.5
+    quality = pd.concat(plates, ignore_index=True)
+    assert set(flag(quality)["flags"]) == {""}
+    unusual = compare_plates(quality).query("unusual")
+    assert unusual[["plate", "channel", "measure"]].values.tolist() == [["P2", "Mito", "mean"]]
+    medians = [plate.query("channel == 'Mito'")["mean"].median() for plate in plates]
+    rest = np.delete(medians, 2)
+    spread = max(stats.median_abs_deviation(rest, scale="normal"), 0.05 * np.median(rest))
+    expected = (medians[2] - np.median(rest)) / spread
+    assert unusual["z"].item() == pytest.approx(expected, rel=1e-3)
+    # Plates that are all the same, and too few of them.
+    same = pd.concat([sound_plate().assign(plate=name) for name in "abcd"])
+    assert not compare_plates(same)["unusual"].any()
+    assert compare_plates(same[same["plate"] < "c"])["z"].isna().all()
+    assert compare_plates(same.iloc[:0]).empty

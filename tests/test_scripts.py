@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -39,12 +40,14 @@ CONVERT_SETTINGS = {
     "illumination": None,
     "check_tags": "off",
     "max_lost": 0.1,
+    "pixel_size_um": 0.656,
 }
 INDEXED = {
     "index": "P1.parquet",
     "lost": "P1.index_lost.csv",
     "counts": "P1.index_counts.json",
 }
+ADDRESS = SimpleNamespace(layout="bray_folder", root="plates", path_prefix={}, url=None)
 CONVERTED = {
     "shard": "P1.npy",
     "views": "P1.views.parquet",
@@ -78,7 +81,7 @@ def plate(tmp_path):
         "index_plate",
         tmp_path,
         output=INDEXED,
-        params={"settings": INDEX_SETTINGS},
+        params={"settings": INDEX_SETTINGS, "address": ADDRESS},
         wildcards={"plate": "P1"},
         log="index.log",
     )
@@ -98,7 +101,7 @@ def convert(folder, settings=None, **inputs):
             **inputs,
         },
         output=CONVERTED,
-        params={"settings": CONVERT_SETTINGS | (settings or {})},
+        params={"settings": CONVERT_SETTINGS | (settings or {}), "address": ADDRESS},
         wildcards={"plate": "P1"},
         threads=2,
         log="convert.log",
@@ -172,6 +175,8 @@ def collect(folder):
             "quality": "quality.parquet",
             "copies": "copies.csv",
             "counts": "counts.json",
+            "plate_quality": "plate_quality.csv",
+            "brightness": "brightness.csv",
         },
         params={"settings": {"channels": CHANNELS, "limits": LIMITS, "root": "plates"}},
         log="collect.log",
@@ -234,7 +239,7 @@ def test_pictures_of_a_plate_without_views_say_so(plate):
         "index_plate",
         plate,
         output=INDEXED,
-        params={"settings": INDEX_SETTINGS},
+        params={"settings": INDEX_SETTINGS, "address": ADDRESS},
         wildcards={"plate": "P1"},
         log="index.log",
     )
@@ -265,7 +270,7 @@ def test_plates_are_listed_from_a_folder_or_a_url(plate, root, url):
     files = {
         "input": {"root": root or []},
         "output": {"plates": "plates.csv"},
-        "params": {"settings": settings},
+        "params": {"settings": settings, "address": SimpleNamespace(url=url)},
         "log": "list.log",
     }
     if url:

@@ -46,7 +46,9 @@ def test_real_planes_as_tifffile_reads_them(shared_data, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(tiff, "_read_plain", lambda data: None)
     assert tags == {path: read_plane(path.read_bytes())[1] for path in bray + bbbc}
-    assert all(tags[path] == {"well": "A01", "site": 1, "plate": "24279"} for path in bray)
+    # tifffile reads the same calibration: 0.645 um (real files of MetaMorph).
+    expected = {"well": "A01", "site": 1, "plate": "24279", "pixel_size_um": 0.645}
+    assert all(tags[path] == expected for path in bray)
     for path in bbbc:
         _, well, site, _ = path.name.split("_")
         assert (tags[path]["well"], f"s{tags[path]['site']}") == (well, site)
@@ -72,7 +74,6 @@ def test_plain_planes_need_no_tifffile(monkeypatch):
         {"tile": (16, 16)},
         {"bigtiff": True},
         {"metadata": {}},
-        {"photometric": "miniswhite"},
     ],
 )
 def test_other_encodings(options):
@@ -167,3 +168,148 @@ def test_damaged_bytes_never_raise_anything_else(data):
         return
     assert pixels.dtype in (np.uint8, np.uint16)
     assert pixels.ndim == 2
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_where_white_is_0_values_are_turned_round(dtype):
+    """TIFF 6.0, section 8: with WhiteIsZero, 2 ** BitsPerSample - 1 is imaged as black."""
+    pixels = np.arange(200, dtype=dtype).reshape(10, 20)
+    highest = np.iinfo(dtype).max
+    turned = read_plane(encoded(pixels, photometric="miniswhite"))[0]
+    assert turned.dtype == dtype
+    np.testing.assert_array_equal(turned, highest - pixels)
+    tiled = encoded(pixels, photometric="miniswhite", tile=(16, 16), compression="lzw")
+    np.testing.assert_array_equal(read_plane(tiled)[0], highest - pixels)
+
+
+def test_white_is_0_at_the_bit_depth_that_the_file_tells():
+    description = '<OME><Pixels SignificantBits="12" SizeX="20"/></OME>'
+    data = encoded(np.minimum(RAMP, 4095), photometric="miniswhite", description=description)
+    np.testing.assert_array_equal(read_plane(data)[0], 4095 - np.minimum(RAMP, 4095))
+
+
+def ome(size, unit=None, bits=None):
+    units = f' PhysicalSizeXUnit="{unit}"' if unit else ""
+    depth = f' SignificantBits="{bits}"' if bits else ""
+    return f'<OME><Image><Pixels{depth} PhysicalSizeX="{size}"{units}/></Image></OME>'
+
+
+METAMORPH_XML = (
+    '<MetaData><prop id="spatial-calibration-state" type="bool" value="on"/>'
+    '<prop id="spatial-calibration-x" type="float" value="1.2976"/>'
+    '<prop id="spatial-calibration-units" type="string" value="um"/></MetaData>'
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        # TIFF 6.0: pixels per ResolutionUnit, in centimetres or inches.
+        ({"resolution": (32000, 32000), "resolutionunit": "CENTIMETER"}, 0.3125),
+        ({"resolution": (25400 / 0.656, 9), "resolutionunit": "INCH"}, 0.656),
+        # A printer's, a screen's, a sensor's; without a unit; without a value.
+        ({"resolution": (300, 300), "resolutionunit": "INCH"}, None),
+        ({"resolution": (10000 / 6.45, 1), "resolutionunit": "CENTIMETER"}, None),
+        ({"resolution": (32000, 32000), "resolutionunit": "NONE"}, None),
+        ({"resolution": ((0, 1), (0, 1)), "resolutionunit": "CENTIMETER"}, None),
+        # OME 2016-06: micrometres unless another unit is named.
+        ({"description": ome(0.65)}, 0.65),
+        ({"description": ome(325, "nm")}, 0.325),
+        ({"description": ome(0.65, "&#181;m")}, 0.65),
+        ({"description": ome(1, "pixel")}, None),
+        ({"description": ome(0)}, None),
+        # The more particular counts.
+        (
+            {"description": ome(0.5), "resolution": (32000, 1), "resolutionunit": "CENTIMETER"},
+            0.5,
+        ),
+        # ImageJ: pixels per unit, which its description names.
+        ({"description": "ImageJ=1.54f\nunit=micron\n", "resolution": (3.2, 3.2)}, 0.3125),
+        ({"description": "ImageJ=1.54f\nunit=\\u00B5m\n", "resolution": (3.2, 3.2)}, 0.3125),
+        ({"description": "ImageJ=1.54f\n", "resolution": (3.2, 3.2)}, None),
+        # MetaMorph of ImageXpress since 2012.
+        ({"description": METAMORPH_XML}, 1.2976),
+    ],
+)
+@pytest.mark.parametrize("layout", [{}, {"compression": "lzw"}, {"byteorder": ">"}])
+def test_pixel_size_that_the_file_tells(options, size, layout):
+    tags = read_plane(encoded(RAMP, **options, **layout))[1]
+    assert tags.get("pixel_size_um") == pytest.approx(size)
+
+
+def test_pixel_size_as_ome_and_imagej_files_of_tifffile_have_it():
+    file = io.BytesIO()
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.65, "PhysicalSizeXUnit": "µm"}
+    tifffile.imwrite(file, RAMP, ome=True, metadata=metadata)
+    assert read_plane(file.getvalue())[1]["pixel_size_um"] == 0.65
+    file = io.BytesIO()
+    tifffile.imwrite(file, RAMP, imagej=True, resolution=(3.2, 3.2), metadata={"unit": "um"})
+    assert read_plane(file.getvalue())[1]["pixel_size_um"] == pytest.approx(0.3125)
+
+
+@pytest.mark.parametrize(
+    ("options", "bits"),
+    [
+        ({"description": ome(0.65, bits=12)}, 12),
+        ({"extratags": [(281, 3, 1, 4095, True)]}, 12),
+        ({"extratags": [(281, 3, 1, 65535, True)]}, 16),
+        # The highest value of the image, as PerkinElmer writes it, is no bit depth.
+        ({"extratags": [(281, 3, 1, 3942, True)]}, None),
+    ],
+)
+@pytest.mark.parametrize("layout", [{}, {"compression": "lzw"}])
+def test_bit_depth_that_the_file_tells(options, bits, layout):
+    assert read_plane(encoded(RAMP, **options, **layout))[1].get("bits") == bits
+
+
+@pytest.fixture
+def no_decoding(monkeypatch):
+    """A plane that is to be decoded fails the test."""
+
+    def asarray(self, *args, **options):
+        raise AssertionError("was decoded")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", asarray)
+
+
+def test_more_than_the_frame_is_refused_before_it_is_decoded(no_decoding):
+    # A tile of 8192 x 8192 for 30 x 20 pixels would take 128 MB, in a file of some hundred bytes.
+    small = encoded(RAMP, tile=(16, 16), compression="zlib")
+    huge = patched(patched(small, "TileWidth", [8192]), "TileLength", [8192])
+    # tifffile counts fewer tiles then.
+    assert len(huge) < 2000
+    assert problem(huge) == "damaged TIFF"
+    more_strips = patched(encoded(RAMP, compression="zlib"), "ImageLength", [9])
+    assert problem(more_strips) == "damaged TIFF"
+    # Whole planes of another size than the plate's are not decoded either.
+    blank = encoded(np.zeros((3000, 3000), np.uint16), compression="zlib")
+    with pytest.raises(InputError, match="other frame size: 3000 x 3000 instead of 20 x 30"):
+        read_plane(blank, (30, 20))
+    with pytest.raises(InputError, match="other frame size"):
+        read_plane(encoded(RAMP), (20, 30))
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "jpeg2000"])
+def test_pictures_within_a_tiff_are_no_larger_than_it(kind, no_decoding):
+    """Their decoders obey the picture's own header."""
+    pixels = np.zeros((64, 64), np.uint8)
+    data = encoded(pixels, compression=kind, rowsperstrip=64)
+    with pytest.raises(AssertionError, match="was decoded"):
+        tiff._check_decoded_size and tifffile.TiffFile(io.BytesIO(data)).pages.first.asarray()
+    small = patched(patched(data, "ImageLength", [8]), "RowsPerStrip", [8])
+    assert problem(small) == "damaged TIFF"
+
+
+def test_pictures_within_a_tiff_are_read():
+    pixels = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    data = encoded(pixels, compression="jpeg2000", rowsperstrip=64)
+    np.testing.assert_array_equal(read_plane(data)[0], pixels)
+    assert read_plane(encoded(pixels.astype(np.uint8), compression="jpeg"))[0].shape == (64, 64)
+    assert problem(encoded(pixels, compression="jpegxl")) == "damaged TIFF"
+
+
+def test_other_kinds_of_files_are_named():
+    png, jpeg = b"\x89PNG\r\n\x1a\n" + bytes(40), b"\xff\xd8\xff\xe0" + bytes(40)
+    for data, kind in [(png, "a PNG"), (jpeg, "a JPEG"), (b" <html>busy", "a page or XML text")]:
+        with pytest.raises(InputError, match=f"not a TIFF: {kind}"):
+            read_plane(data)

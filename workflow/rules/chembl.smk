@@ -72,11 +72,12 @@ if CHEMBL["source"] == "webservice":
             settings={
                 "match_on": CHEMBL["match_on"],
                 "release": CHEMBL["release"],
-                "url": CHEMBL["webservice"]["url"],
+                "url": mask_all(CHEMBL["webservice"]["url"]),
                 "chunks": CHEMBL["webservice"]["chunks"],
             },
             # More patience must not cost the chunks that are there.
             patience=not_compared(
+                url=CHEMBL["webservice"]["url"],
                 timeout_seconds=CHEMBL["webservice"]["timeout_seconds"],
                 attempts=CHEMBL["webservice"]["attempts"],
             ),
@@ -123,7 +124,7 @@ if CHEMBL["source"] == "webservice":
         params:
             settings={
                 "release": CHEMBL["release"],
-                "url": CHEMBL["webservice"]["url"],
+                "url": mask_all(CHEMBL["webservice"]["url"]),
             },
             code=code("join_activities"),
         script:

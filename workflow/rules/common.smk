@@ -19,6 +19,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import sha256
+from paintassay.core.secrets import mask_all
 from paintassay.plan.code_digest import code_digest
 from paintassay.plan.config import check_config
 from paintassay.plan.record import write_run_record
@@ -51,6 +52,9 @@ def code(rule_name, *files):
 
 def not_compared(**values):
     """Params that decide how a job computes, and not what: other values rerun nothing.
+
+    Addresses with passwords or tokens come to a job in this way, too, as Snakemake writes down the
+    other params.
 
     Snakemake compares params of Python's own types alone; a namespace is none of them.
     """

@@ -101,12 +101,9 @@ if CELL_TABLES is not None:
         params:
             # Snakemake fills in wildcards within texts, but not within a dictionary.
             settings=lambda wildcards: {
-                "url": (
-                    None
-                    if local_or_nothing(CELL_TABLES)
-                    else CELL_TABLES.format(plate=wildcards.plate)
-                ),
+                "url": mask_all(cells_url(wildcards)),
             },
+            address=lambda wildcards: not_compared(url=cells_url(wildcards)),
             origin=not_compared(line=origin_line("single_cells", per_plate("single_cells"))),
             code=code("read_cells"),
         script:

@@ -35,9 +35,10 @@ checkpoint list_plates:
     params:
         settings={
             "layout": IMAGES["layout"],
-            "url": IMAGES["root"] if "://" in IMAGES["root"] else None,
+            "url": mask_all(IMAGES["root"]) if "://" in IMAGES["root"] else None,
             "channels": IMAGES["channels"],
         },
+        address=not_compared(url=IMAGES["root"] if "://" in IMAGES["root"] else None),
         code=code("list_plates"),
     script:
         "../scripts/list_plates.py"
@@ -100,10 +101,11 @@ rule index_plate:
     params:
         settings={
             "layout": IMAGES["layout"],
-            "root": IMAGES["root"],
-            "path_prefix": IMAGES["path_prefix"],
+            "root": mask_all(IMAGES["root"]),
+            "path_prefix": mask_all(IMAGES["path_prefix"]),
             "channels": IMAGES["channels"],
         },
+        address=not_compared(root=IMAGES["root"], path_prefix=IMAGES["path_prefix"]),
         code=code("index_plate"),
     script:
         "../scripts/index_plate.py"
@@ -148,7 +150,12 @@ rule convert_plate:
             # YAML reads a bare off as false.
             "check_tags": IMAGES["check_tags"] or "off",
             "max_lost": IMAGES["max_lost"],
+            "pixel_size_um": IMAGES["pixel_size_um"],
         },
+        # To find secrets of addresses again, which the index does not keep.
+        address=not_compared(
+            layout=IMAGES["layout"], root=IMAGES["root"], path_prefix=IMAGES["path_prefix"]
+        ),
         code=code("convert_plate"),
     script:
         "../scripts/convert_plate.py"
@@ -173,6 +180,8 @@ rule collect_views:
         quality="<results>/images/quality.parquet",
         copies="<results>/images/copies.csv",
         counts="<results>/images/collect_views.counts.json",
+        plate_quality="<results>/images/plate_quality.csv",
+        brightness="<results>/images/brightness.csv",
     log:
         "<logs>/collect_views.log",
     benchmark:
@@ -187,7 +196,7 @@ rule collect_views:
         settings={
             "channels": IMAGES["channels"],
             "limits": config["quality"]["limits"],
-            "root": IMAGES["root"],
+            "root": mask_all(IMAGES["root"]),
         },
         code=code("collect_views"),
     script:
@@ -201,6 +210,7 @@ rule draw_plate:
         views=rules.convert_plate.output.views,
         quality=rules.convert_plate.output.quality,
         wells=rules.read_wells.output.wells,
+        brightness=rules.collect_views.output.brightness,
     output:
         heat_maps="<results>/images/pictures/{plate}.quality.png",
         contact_sheet="<results>/images/pictures/{plate}.contact_sheet.png",
@@ -219,6 +229,7 @@ rule draw_plate:
             "channels": IMAGES["channels"],
             "limits": config["quality"]["limits"],
             "pixel_size_um": IMAGES["pixel_size_um"],
+            "check_tags": IMAGES["check_tags"] or "off",
         },
         code=code("draw_plate"),
     script:

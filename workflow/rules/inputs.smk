@@ -65,6 +65,11 @@ def local_or_nothing(place):
     return [] if place is None or "://" in place else place
 
 
+def cells_url(wildcards):
+    """The address of a plate's single cells, or None if they lie on this machine."""
+    return None if local_or_nothing(CELL_TABLES) else CELL_TABLES.format(plate=wildcards.plate)
+
+
 def plate_files(wildcards):
     """What lies on this machine of a plate in Bray's layout, so that a new archive is noticed."""
     guard_results()

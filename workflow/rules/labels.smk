@@ -180,7 +180,7 @@ rule summarise_labels:
         runtime=minutes(10),
     params:
         settings={
-            "config": {key: config[key] for key in ("compounds", "chembl", "labels")},
+            "config": {key: mask_all(config[key]) for key in ("compounds", "chembl", "labels")},
         },
         code=code("summarise_labels"),
     script:

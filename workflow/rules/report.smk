@@ -85,6 +85,8 @@ rule draw_examples:
         splits=rules.make_splits.output.splits,
         # The manifest has a checksum of each view, so the shards need not be named, one by one.
         views=rules.build_dataset.output.views,
+        # It tells what the image files say of the size of a pixel.
+        image_views=rules.collect_views.output.views,
     output:
         **FIGURE_FILES["fig2"],
         **FIGURE_FILES["fig5"],
@@ -105,6 +107,7 @@ rule draw_examples:
             "splits": TRAINING["splits"],
             "shards": SHARDS,
             "pixel_size_um": IMAGES["pixel_size_um"],
+            "check_tags": IMAGES["check_tags"] or "off",
         },
         code=code("draw_examples"),
     script:
@@ -175,7 +178,7 @@ rule build_report:
         runtime=minutes(30),
     params:
         settings={
-            "config": config,
+            "config": mask_all(config),
             "shards": SHARDS,
             # The page says so where the data are made up.
             "demo": config["chembl"]["sqlite"] == f"{RESULTS}/screen/chembl.db",
@@ -229,7 +232,7 @@ rule build_crate:
         runtime=minutes(10),
     params:
         settings={
-            "images": IMAGES["root"],
+            "images": mask_all(IMAGES["root"]),
         },
         code=code("build_crate"),
     script:

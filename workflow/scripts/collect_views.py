@@ -1,12 +1,17 @@
 """Collect the views of all plates, flag their quality, and list what is missing."""
 
+import logging
+import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.core.matching import read_counts, write_counts
+from paintassay.images.composites import display_range
 from paintassay.images.index import check_places
 from paintassay.images.matching import (
     count_indexed,
@@ -14,9 +19,23 @@ from paintassay.images.matching import (
     count_quality,
     require_views,
 )
-from paintassay.images.quality import flag, missing
+from paintassay.images.quality import compare_plates, flag, missing
 from paintassay.images.shards import check_frames
-from paintassay.images.tables import COPIES, LOST_VIEWS, PLATE_INDEX, QUALITY, views_schema
+from paintassay.images.tables import (
+    BRIGHTNESS,
+    COPIES,
+    LOST_VIEWS,
+    PLATE_INDEX,
+    PLATE_QUALITY,
+    QUALITY,
+    pixel_sizes,
+    views_schema,
+    with_pixel_sizes,
+)
+from paintassay.images.views import Views
+
+# Views, spread over the screen, that set the brightness of all contact sheets.
+SAMPLE = 60
 
 
 def together(paths, read):
@@ -54,7 +73,25 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
     known = pd.MultiIndex.from_frame(lost[by_view])
     absent = absent[~pd.MultiIndex.from_frame(absent[by_view]).isin(known)]
 
-    tables.write_parquet(views, output.views, schema)
+    plate_quality = compare_plates(quality)
+    for row in plate_quality[plate_quality["unusual"]].itertuples():
+        warning = (
+            f"plate {row.plate} differs as a whole from the others: {row.measure} of {row.channel} "
+            f"is {row.median:.4g}, that of the others {row.others:.4g} (z {row.z:.1f})"
+        )
+        logging.warning(warning)
+        print(f"Warning: {warning}", file=sys.stderr)
+    brightness = pd.DataFrame({"channel": channels, "black": 0.0, "full": 1.0})
+    if len(views):
+        # The same on all sheets, so that a dim plate looks dim.
+        places = np.unique(np.linspace(0, len(views) - 1, SAMPLE).round().astype(int))
+        sample = Views(views.iloc[places], Path(files.shards[0]).parent)
+        brightness[["black", "full"]] = display_range(sample)
+    sizes = [size for path in files.views for size in pixel_sizes(pq.read_schema(path))]
+
+    tables.write_parquet(views, output.views, with_pixel_sizes(schema, sizes))
+    tables.write_csv(brightness, output.brightness, BRIGHTNESS)
+    tables.write_csv(plate_quality, output.plate_quality, PLATE_QUALITY)
     tables.write_parquet(
         flag(quality, snakemake.params.settings["limits"]), output.quality, QUALITY
     )

@@ -6,9 +6,10 @@ from paintassay.core import tables
 from paintassay.core.errors import InputError
 from paintassay.core.jobs import job
 from paintassay.core.matching import write_counts
+from paintassay.core.secrets import MASK
 from paintassay.images.convert import convert_plate
 from paintassay.images.copies import find_copies
-from paintassay.images.index import check_losses
+from paintassay.images.index import check_losses, index_plate
 from paintassay.images.matching import choose_wanted, count_copies
 from paintassay.images.tables import (
     COPIES,
@@ -17,6 +18,7 @@ from paintassay.images.tables import (
     PLATED_WELLS,
     QUALITY,
     views_schema,
+    with_pixel_sizes,
 )
 from paintassay.labels.tables import MATRIX_COMPOUNDS
 
@@ -29,6 +31,13 @@ with job(snakemake.log[0], files, noted):
     index_lost = tables.read_csv(files.index_lost, LOST_VIEWS)
     lost_before = check_losses(index, index_lost, settings["channels"], settings["max_lost"])
     counts = []
+    if index["place"].str.contains(MASK, regex=False).any():
+        # The index keeps no passwords and tokens; the places themselves are found once more.
+        address, key = snakemake.params.address, ["plate", "well", "site", "channel"]
+        places, _ = index_plate(
+            address.layout, address.root, plate, settings["channels"], address.path_prefix
+        )
+        index = index[key].merge(places, on=key)
     if files.labels:
         wells = tables.read_parquet(files.wells, PLATED_WELLS).to_pandas()
         labelled = tables.read_csv(files.labels, MATRIX_COMPOUNDS, ["INCHIKEY"])["INCHIKEY"]
@@ -53,11 +62,13 @@ with job(snakemake.log[0], files, noted):
         illumination=illumination,
         max_lost=settings["max_lost"],
         lost_before=lost_before,
+        pixel_size_um=settings["pixel_size_um"],
     )
     copies = find_copies(quality, views, settings["channels"], output.shard)
     counts.append(count_copies(plate, quality, copies))
 
-    tables.write_parquet(views, output.views, views_schema(settings["channels"]))
+    schema = with_pixel_sizes(views_schema(settings["channels"]), views.attrs["pixel_sizes_um"])
+    tables.write_parquet(views, output.views, schema)
     tables.write_csv(lost, output.lost, LOST_VIEWS)
     tables.write_parquet(quality, output.quality, QUALITY)
     tables.write_csv(copies, output.copies, COPIES)

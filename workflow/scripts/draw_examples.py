@@ -3,6 +3,7 @@
 import logging
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from paintassay.compounds.tables import COMPOUNDS
 from paintassay.core.errors import InputError
@@ -12,6 +13,8 @@ from paintassay.dataset.parts import read_dataset
 from paintassay.dataset.tables import SPLITS
 from paintassay.drawing.print import figure_of_words
 from paintassay.drawing.style import save_figure
+from paintassay.images.tables import pixel_sizes
+from paintassay.images.tiff_tags import scale
 from paintassay.labels.reading import read_labels
 from paintassay.labels.tables import ASSAYS, LABELS
 from paintassay.report.figures import examples
@@ -43,7 +46,7 @@ def read_scores(method, chosen, files, settings, labels):
     return part_scores(predictions, chosen, labels)
 
 
-def draw(name, data, manifest, settings):
+def draw(name, data, manifest, settings, pixel_size_um):
     """Draw one of the figures, or say in words why there is none."""
     if data.empty:
         return figure_of_words(REASONS[name])
@@ -56,7 +59,7 @@ def draw(name, data, manifest, settings):
         logging.warning("%s is drawn without images: %s", name, error)
         return figure_of_words(f"The images cannot be read: {error.where} {error.problem}.")
     function = getattr(examples, f"draw_{name}")
-    return function(data, views, views.channels, settings["pixel_size_um"])
+    return function(data, views, views.channels, pixel_size_um)
 
 
 # Why there is no figure.
@@ -77,6 +80,8 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
     assays = read_csv(files.assays, ASSAYS)
     labels = read_parquet(files.labels, LABELS).to_pandas()
     manifest = read_dataset(files.views)
+    sizes = pixel_sizes(pq.read_schema(files.image_views))
+    pixel_size_um = scale(settings["pixel_size_um"], sizes, settings["check_tags"])
 
     schemas = {name: figure_tables.FILES[f"{name}.csv"] for name in REASONS}
     data = {name: pd.DataFrame(columns=schema.names) for name, schema in schemas.items()}
@@ -93,7 +98,7 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
         data["fig5"] = fig5_data(chosen, scores, labels, assays, manifest)
     data["view_channels"] = channels_data(manifest)
     for name, schema in schemas.items():
-        figure = draw(name, data[name], manifest, settings)
+        figure = draw(name, data[name], manifest, settings, pixel_size_um)
         for kind in ("svg", "png"):
             save_figure(figure, output[f"{name}_{kind}"])
         write_csv(data[name], output[f"{name}_csv"], schema)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from paintassay.core import tables
 from paintassay.core.jobs import job
@@ -13,7 +14,14 @@ from paintassay.images.heat_maps import plate_heat_maps
 from paintassay.images.intact import intact_views
 from paintassay.images.pictures import contact_sheet, montage, no_views, save_picture
 from paintassay.images.quality import flag, summarise_plate
-from paintassay.images.tables import PLATED_WELLS, QUALITY, views_schema
+from paintassay.images.tables import (
+    BRIGHTNESS,
+    PLATED_WELLS,
+    QUALITY,
+    pixel_sizes,
+    views_schema,
+)
+from paintassay.images.tiff_tags import scale
 
 MEASURES = ["focus_slope", "saturated", "mean", "flagged"]
 # Wells on the contact sheet: some controls first, then treatments from all over the plate.
@@ -49,6 +57,10 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
         ]
     )
     views = intact_views(sheet, Path(files.shard).parent)
+    brightness = tables.read_csv(files.brightness, BRIGHTNESS).set_index("channel")
+    pixel_size_um = scale(
+        settings["pixel_size_um"], pixel_sizes(pq.read_schema(files.views)), settings["check_tags"]
+    )
     names = [
         " ".join(pair) for pair in zip(sheet["well"], sheet["compound_id"].fillna("?"), strict=True)
     ]
@@ -56,14 +68,15 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
         views,
         names,
         settings["channels"],
-        pixel_size_um=settings["pixel_size_um"],
+        pixel_size_um=pixel_size_um,
         title=f"Plate {plate}",
+        display=brightness.loc[settings["channels"], ["black", "full"]].to_numpy(float),
     )
     view_picture = montage(
         views[0],
         settings["channels"],
-        settings["pixel_size_um"],
-        title=f"Plate {plate}, {names[0]}, site {sheet['site'].iloc[0]}",
+        pixel_size_um,
+        title=f"Plate {plate}, {names[0]}, site {sheet['site'].iloc[0]}, in its own brightness",
     )
 
     save_figure(heat_maps, output.heat_maps)

@@ -21,7 +21,7 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
     ]
     compounds, match_on = compounds.iloc[rows], settings["match_on"]
     service = (
-        settings["url"],
+        snakemake.params.patience.url,
         snakemake.params.patience.timeout_seconds,
         snakemake.params.patience.attempts,
     )

@@ -9,12 +9,13 @@ from paintassay.images.tables import LOST_VIEWS, PLATE_INDEX
 
 with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings, output = snakemake.params.settings, snakemake.output
+    address = snakemake.params.address
     index, lost = index_plate(
         settings["layout"],
-        settings["root"],
+        address.root,
         snakemake.wildcards.plate,
         settings["channels"],
-        settings["path_prefix"],
+        address.path_prefix,
     )
     counts = [count_index(settings["root"], snakemake.wildcards.plate, index, lost)]
 

@@ -9,7 +9,7 @@ from paintassay.images.tables import PLATES
 
 with job(snakemake.log[0], snakemake.input, snakemake.output):
     settings = snakemake.params.settings
-    root = settings["url"] or snakemake.input.root
+    root = snakemake.params.address.url or snakemake.input.root
     plates = pd.DataFrame({"plate": list_plates(settings["layout"], root, settings["channels"])})
 
     tables.write_csv(plates, snakemake.output.plates, PLATES)

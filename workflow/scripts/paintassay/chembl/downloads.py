@@ -18,6 +18,7 @@ import urllib3
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike, read_json, sha256, write_json
+from paintassay.core.secrets import mask
 from paintassay.core.sizes import WorkSize
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ def fetch_part(
     part.parent.mkdir(parents=True, exist_ok=True)
     note_file = note_path(part)
     note = read_json(note_file) if note_file.exists() else {}
-    if (note.get("url"), note.get("sha256")) != (url, digest):
+    if (note.get("url"), note.get("sha256")) != (mask(url), digest):
         part.unlink(missing_ok=True)
         write_json({"url": url, "sha256": digest, "validator": None, "bytes": None}, note_file)
 

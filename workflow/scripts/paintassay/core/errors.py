@@ -3,6 +3,8 @@
 import errno
 import os
 
+from paintassay.core.secrets import mask
+
 PathLike = str | os.PathLike[str]
 
 _AGAIN = "then run the same command again: it goes on where it stopped"
@@ -32,9 +34,10 @@ class InputError(ValueError):
     """
 
     def __init__(self, where: PathLike, problem: str, hint: str | None = None) -> None:
-        self.where, self.problem, self.hint = str(where), problem, hint
-        message = f"{where}: {problem}"
-        super().__init__(f"{message}\nHint: {hint}" if hint else message)
+        self.where, self.problem = mask(str(where)), mask(problem)
+        self.hint = None if hint is None else mask(hint)
+        message = f"{self.where}: {self.problem}"
+        super().__init__(f"{message}\nHint: {self.hint}" if hint else message)
 
     def __reduce__(self) -> tuple[type["InputError"], tuple[str, str, str | None]]:
         # So that the error comes back from a worker process with all its parts.

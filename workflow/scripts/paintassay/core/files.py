@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from paintassay.core.errors import NO_MORE, InputError, PathLike, refusal
+from paintassay.core.secrets import mask, mask_all
 
 # More than the room that a file system can have left in a block it has begun.
 _PROBE_BYTES = 1 << 20
@@ -67,7 +68,7 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
 
 def write_json(data: object, path: PathLike) -> None:
     """Write `data` as indented JSON (UTF-8, NaN refused), atomically."""
-    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(mask_all(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_text(text, path)
 
 
@@ -86,9 +87,9 @@ def read_json(path: PathLike) -> Any:
 
 
 def write_text(text: str, path: PathLike) -> None:
-    """Write `text` as UTF-8, atomically."""
+    """Write `text` as UTF-8, atomically; passwords and tokens in its addresses are masked."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(mask(text), encoding="utf-8")
 
 
 def sha256(path: PathLike) -> str:

@@ -5,15 +5,18 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import stat
 import sys
 import tempfile
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from paintassay.core.checksums import compare_files, remove_notes, results_of, write_notes
 from paintassay.core.errors import NO_MORE, InputError, PathLike, refusal
+from paintassay.core.secrets import MaskingFormatter
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ def job(
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_file.setFormatter(MaskingFormatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     root.addHandler(to_file)
@@ -81,12 +84,10 @@ def alone(path: PathLike) -> Iterator[None]:
     path : str or Path
         A file, such as a job's log, that only one process may work for; it need not exist.
     """
-    folder = Path(tempfile.gettempdir()) / f"paintassay-{os.getuid()}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256(os.fsencode(Path(path).resolve())).digest()
     # Each path locks one byte of one file, so that no files pile up.
     offset = int.from_bytes(digest[:7], "big")
-    with (folder / "jobs").open("a") as file:
+    with open_lock(private_folder() / "jobs") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
         except OSError:
@@ -99,6 +100,61 @@ def alone(path: PathLike) -> Iterator[None]:
             fcntl.lockf(file, fcntl.LOCK_EX, 1, offset)
         # The kernel releases the lock when the process ends, even if it is killed.
         yield
+
+
+def private_folder() -> Path:
+    """Find or make a folder for locks that belongs to this user alone.
+
+    It is the user's runtime directory if there is one, else a folder of the user's in the
+    temporary directory, where anybody may make a folder or a link of that name first. What is not
+    this user's, or may be entered by others, is not used; then it is a folder in the user's cache.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        None of them can be had.
+    """
+    user = os.getuid()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{user}")
+    temporary = Path(tempfile.gettempdir()) / f"paintassay-{user}"
+    candidates = [temporary, Path(cache).expanduser() / "paintassay"]
+    # The temporary directory is everybody's, but a runtime directory must be the user's itself.
+    if is_private(runtime):
+        candidates.insert(0, runtime / "paintassay")
+    for folder in candidates:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if is_private(folder):
+            return folder
+        log.warning("%s is a link, another user's, or open to others; it is not used", folder)
+    raise InputError(
+        temporary,
+        "cannot be used for locks: it is a link, another user's, or open to others",
+        "remove it, or let TMPDIR or XDG_RUNTIME_DIR name a folder that only you can enter",
+    )
+
+
+def is_private(folder: PathLike) -> bool:
+    """Tell whether a folder is this user's, no link, and closed to all others."""
+    try:
+        status = os.lstat(folder)
+    except OSError:
+        return False
+    mine = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    return mine and not status.st_mode & 0o077
+
+
+def open_lock(path: PathLike) -> TextIO:
+    """Open a file to lock it; a link of its name is not followed, the file never emptied."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "r+", encoding="utf-8")
 
 
 def end_with_parent() -> None:

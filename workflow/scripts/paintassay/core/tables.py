@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike, atomic_path
 from paintassay.core.parquet import AGAIN, open_sealed, write_sealed
+from paintassay.core.secrets import mask
 
 # What can be written as a table.
 TableData: TypeAlias = pd.DataFrame | pa.Table | list[dict[str, Any]]
@@ -100,7 +101,22 @@ def conform(data: TableData, schema: pa.Schema) -> pa.Table:
     for field in schema:
         if not field.nullable and table[field.name].null_count:
             raise ValueError(f"column {field.name} has missing values")
-    return table.replace_schema_metadata(schema.metadata)
+    return _mask_addresses(table).replace_schema_metadata(schema.metadata)
+
+
+def _mask_addresses(table: pa.Table) -> pa.Table:
+    """Mask passwords and tokens in the addresses that a table names."""
+    for place, field in enumerate(table.schema):
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            continue
+        column = table[field.name]
+        # Hardly any column has addresses, and hardly any address a secret.
+        if not pc.any(pc.match_substring(column, "://")).as_py():
+            continue
+        if pc.any(pc.match_substring_regex(column, "@|[?&;#].*=")).as_py():
+            values = [value and mask(value) for value in column.to_pylist()]
+            table = table.set_column(place, field, pa.array(values, field.type))
+    return table
 
 
 def write_parquet(data: TableData, path: PathLike, schema: pa.Schema) -> None:

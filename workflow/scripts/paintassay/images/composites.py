@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from paintassay.images.channels import is_transmitted_light
 from paintassay.images.views import Views
 
 # The usual colours of Cell Painting: blue DNA, green endoplasmic reticulum, yellow RNA, orange
@@ -22,6 +23,7 @@ OTHER_COLOURS = ("#56B4E9", "#FFFFFF", "#C9A227", "#B38CFF")
 # Shares of the pixels that are drawn black and at full brightness: a bright speck of dust must
 # not darken the cells, and a view with few cells must not become noise.
 BLACK, FULL = 0.05, 0.003
+GREY_LEVELS = 256
 # Above 1, it keeps the faint haze of one stain from greying the others.
 COMPOSITE_GAMMA = 1.5
 
@@ -49,8 +51,7 @@ def channel_colours(channels: Iterable[str]) -> np.ndarray:
 def stains(channels: Sequence[str]) -> list[int]:
     """Find the channels that a composite shows: all but transmitted light.
 
-    Brightfield fills the whole view and would hide the stains. It is known by its name, as JUMP
-    gives it: Brightfield, HighZBF, LowZBF and the like.
+    Brightfield fills the whole view and would hide the stains; see `images.channels`.
 
     Parameters
     ----------
@@ -61,20 +62,20 @@ def stains(channels: Sequence[str]) -> list[int]:
     list of int
         Places of these channels among all; every place if there are no other channels.
     """
-    places = [
-        place
-        for place, name in enumerate(channels)
-        if "brightfield" not in name.lower() and not name.endswith("BF")
-    ]
+    places = [place for place, name in enumerate(channels) if not is_transmitted_light(name)]
     return places or list(range(len(channels)))
 
 
 def display_range(views: Views | Sequence[np.ndarray]) -> np.ndarray:
-    """Find the grey levels drawn black and at full brightness, common to all the views.
+    """Find the values drawn black and at full brightness, common to all the views.
+
+    Each view was scaled to 8 bits by its own clip level, so that grey levels of two views do not
+    compare. `Views` have the clip levels; then the values are those of the camera.
 
     Parameters
     ----------
-    views : sequence of ndarray of uint8, shape (C, H, W)
+    views : Views, or sequence of ndarray of uint8, shape (C, H, W)
+        Arrays have no clip levels; they are taken to be scaled alike.
 
     Returns
     -------
@@ -82,11 +83,37 @@ def display_range(views: Views | Sequence[np.ndarray]) -> np.ndarray:
         The 5th and the 99.7th percentile of each channel, as medians over the views, which blank
         views do not shift.
     """
-    ranges = [[_plane_range(plane) for plane in views[index]] for index in range(len(views))]
+    clip_levels = clip_levels_of(views)
+    ranges = [
+        np.array([_plane_range(plane) for plane in views[index]])
+        * (clip_levels[index][:, None] / GREY_LEVELS)
+        for index in range(len(views))
+    ]
     levels = np.median(ranges, axis=0)
     # A plane of one value is drawn black.
     levels[:, 1] = np.maximum(levels[:, 1], levels[:, 0] + 1)
     return levels
+
+
+def clip_levels_of(views: Views | Sequence[np.ndarray]) -> np.ndarray:
+    """Give the values that became 256 in each view and channel: float64 (views, C)."""
+    levels = getattr(views, "clip_levels", None)
+    if levels is None:
+        return np.full((len(views), len(views[0])), float(GREY_LEVELS))
+    return levels.astype(np.float64)
+
+
+def view_range(display: np.ndarray, clip_levels: np.ndarray) -> np.ndarray:
+    """Give a display range in the grey levels of one view: float64 (C, 2).
+
+    Parameters
+    ----------
+    display : ndarray of float64, shape (C, 2)
+        From `display_range`.
+    clip_levels : ndarray of float64, shape (C,)
+        Those of the view, as in `clip_levels_of`. A blank plane has 0, and is black in any range.
+    """
+    return display * (GREY_LEVELS / np.maximum(clip_levels, 1.0))[:, None]
 
 
 def composite(
@@ -103,7 +130,7 @@ def composite(
     channels : list of str
         Names of its channels.
     display : ndarray of float64, shape (C, 2), optional
-        From `display_range`; by default that of the view alone.
+        In the view's grey levels, as from `view_range`; by default that of the view alone.
 
     Returns
     -------
@@ -123,7 +150,7 @@ def composite(
 def brightness_levels(display: np.ndarray) -> np.ndarray:
     """Give each channel's brightness, 0 to 1, of the 256 grey levels: float32 (C, 256)."""
     low, high = display[:, :1], display[:, 1:]
-    return np.clip((np.arange(256) - low) / (high - low), 0, 1).astype(np.float32)
+    return np.clip((np.arange(GREY_LEVELS) - low) / (high - low), 0, 1).astype(np.float32)
 
 
 def _plane_range(plane: np.ndarray) -> tuple[int, int]:

@@ -15,15 +15,31 @@ from paintassay.core.files import PathLike
 from paintassay.images.quality import measure_plane
 from paintassay.images.scaling import correct_illumination, to_uint8
 from paintassay.images.shards import new_shard
-from paintassay.images.storage import ReadPlace, UnreachableError, opened_archives
+from paintassay.images.storage import DOES_NOT_EXIST, ReadPlace, UnreachableError, opened_archives
 from paintassay.images.tables import LOST_VIEWS, QUALITY, views_schema
-from paintassay.images.tiff import Tags, read_plane
+from paintassay.images.tiff import FRAME_SIZE, format_size, read_plane
+from paintassay.images.tiff_tags import Tags, sizes_agree
 
 log = logging.getLogger(__name__)
 
 # How many views, spread over the plate, vote on the size of its frame.
 VOTERS = 9
-FRAME_SIZE = "other frame size"
+# What is wrong with files that are there, and what to do about it.
+HINTS = {
+    "not a TIFF": "the file is there, but images must be TIFF files: convert them",
+    "several planes": "the file is a TIFF, but with several planes: save each channel and plane as "
+    "a file of its own",
+    "several samples per pixel": "the file is a TIFF, but in colour: save it as grey values",
+    "not 8 or 16 bit unsigned": "the file is a TIFF of another type: save it as 8 or 16 bits, "
+    "unsigned",
+    "empty file": "the file is there, but empty: fetch it again",
+    "truncated TIFF": "the file is there, but cut off: fetch it again",
+    "damaged TIFF": "the file is there, but damaged or compressed in an unusual way: fetch it "
+    "again, or save it without compression",
+}
+WRONG_KINDS = ("not a TIFF", "several samples per pixel", "not 8 or 16 bit unsigned")
+# Cameras of less than 8 bits are not in use; a constant plane may have many low bits that are 0.
+MOST_EMPTY_BITS = 8
 
 
 class View(NamedTuple):
@@ -44,6 +60,14 @@ class Fault(NamedTuple):
     detail: str | None
 
 
+class Expected(NamedTuple):
+    """What the files are compared with: `check_tags` says whether, and with what effect."""
+
+    check_tags: str
+    bits: int | None
+    pixel_size_um: float | None
+
+
 class ConvertedView(NamedTuple):
     """A view for the shard, with its rows in the tables."""
 
@@ -52,6 +76,7 @@ class ConvertedView(NamedTuple):
     clip_levels: list[int]
     quality: list[dict[str, str | float]]
     disagreement: Fault | None
+    pixel_size_um: float | None
 
 
 class LostView(NamedTuple):
@@ -77,6 +102,7 @@ def convert_plate(
     max_lost: float = 0.1,
     frame: tuple[int, int] | None = None,
     lost_before: int = 0,
+    pixel_size_um: float | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Convert the images of one plate to a shard.
 
@@ -110,11 +136,14 @@ def convert_plate(
         (height, width) that images must have. By default what most of the plate's have.
     lost_before : int
         Views of the plate that its index has lost; they count as well.
+    pixel_size_um : float, optional
+        Width of a pixel in micrometres, to be compared with what the files say.
 
     Returns
     -------
     views : pandas.DataFrame
-        Columns of `views_schema(channels)`, sorted by well and site, as in the shard.
+        Columns of `views_schema(channels)`, sorted by well and site, as in the shard. Its
+        ``attrs["pixel_sizes_um"]`` has the distinct widths of a pixel that the files tell.
     lost : pandas.DataFrame
         Columns of LOST_VIEWS, one row a view.
     quality : pandas.DataFrame
@@ -129,17 +158,17 @@ def convert_plate(
     """
     views = _views_of_index(index, channels)
     illumination = illumination or {}
-    maximum = None if maximum_bits is None else 2**maximum_bits - 1
+    expected = Expected(check_tags, maximum_bits, pixel_size_um)
 
     with opened_archives() as read, ThreadPoolExecutor(threads) as pool:
         shape = tuple(frame or _most_common_frame(views, read))
         for channel, function in illumination.items():
             if views and function.shape != shape:
-                problem = f"is {_format_size(function.shape)}, the images are {_format_size(shape)}"
+                problem = f"is {format_size(function.shape)}, the images are {format_size(shape)}"
                 raise InputError(f"illumination of {channel}", problem)
 
         def convert(view: View) -> ConvertedView | LostView:
-            return _convert_view(view, read, shape, clip_percent, maximum, check_tags, illumination)
+            return _convert_view(view, read, shape, clip_percent, expected, illumination)
 
         with new_shard(shard_path, (len(views), len(channels), *shape)) as write:
             stored: list[StoredView] = []
@@ -189,22 +218,47 @@ def _most_common_frame(views: Sequence[View], read: ReadPlace) -> tuple[int, ...
         return 0, 0
     sizes: Counter[tuple[int, ...]] = Counter()
     problems: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     for number in sorted({round(i) for i in np.linspace(0, len(views) - 1, VOTERS)}):
         _, place, member = views[number].planes[0]
+        where = f"{place}, member {member}" if member else place
         try:
-            pixels, _ = read_plane(read(place, member))
-            sizes[pixels.shape] += 1
+            data = read(place, member)
         except UnreachableError:
             raise
         except InputError as error:
-            problems[error.problem.partition(": ")[0]] += 1
+            problems[error.problem] += 1
+            examples.setdefault(error.problem, where)
+            continue
+        try:
+            pixels, _ = read_plane(data)
+            sizes[pixels.shape] += 1
+        except InputError as error:
+            # All are of one kind where the kind is the problem; else each has its own detail.
+            problem, _, detail = error.problem.partition(": ")
+            problem = error.problem if problem in WRONG_KINDS else problem
+            problems[problem] += 1
+            examples.setdefault(problem, f"{where} ({detail})" if detail else where)
     if not sizes:
+        usual = problems.most_common(1)[0][0]
         raise InputError(
             f"plate {views[0].plate}",
-            f"none of {problems.total()} images can be read ({_format_counts(problems)})",
-            f"look at {views[0].planes[0][1]}; images.path_prefix moves paths to this machine",
+            f"none of {problems.total()} images can be read ({_format_counts(problems)}); "
+            f"such as {examples[usual]}",
+            _hint_for(usual),
         )
     return sizes.most_common(1)[0][0]
+
+
+def _hint_for(problem: str) -> str:
+    """Say what to do about images none of which can be read: one cause, one hint."""
+    if problem == DOES_NOT_EXIST:
+        return (
+            "look whether the file is there; with images.layout load_data, images.path_prefix "
+            "moves paths to this machine"
+        )
+    kind = problem.partition(": ")[0]
+    return HINTS.get(kind, "look at the file; mend the images or leave the plate out")
 
 
 def _convert_in_order(
@@ -228,8 +282,7 @@ def _convert_view(
     read: ReadPlace,
     frame: tuple[int, ...],
     clip_percent: float,
-    maximum: int | None,
-    check_tags: str,
+    expected: Expected,
     illumination: Mapping[str, np.ndarray],
 ) -> ConvertedView | LostView:
     """Read, check, measure and scale the planes of one view."""
@@ -237,6 +290,7 @@ def _convert_view(
     clip_levels: list[int] = []
     quality: list[dict[str, str | float]] = []
     disagreement = None
+    sizes: list[float] = []
     for number, (channel, place, member) in enumerate(view.planes):
         try:
             data = read(place, member)
@@ -246,27 +300,25 @@ def _convert_view(
             detail = str(error).partition("\n")[0]
             return LostView(view, Fault(channel, place, "cannot be read", detail))
         try:
-            pixels, tags = read_plane(data)
-            if pixels.shape != frame:
-                size, expected = _format_size(pixels.shape), _format_size(frame)
-                raise InputError("image", f"{FRAME_SIZE}: {size} instead of {expected}")
-            highest = np.iinfo(pixels.dtype).max if maximum is None else maximum
-            if pixels.max() > highest:
-                raise InputError("image", f"above the bit depth: {pixels.max()} > {highest}")
-            contradictions = [] if check_tags == "off" else _find_contradictions(tags, view)
+            pixels, tags = read_plane(data, frame)
+            if "pixel_size_um" in tags:
+                sizes.append(float(tags["pixel_size_um"]))
+            pixels, highest = _align_bits(pixels, expected.bits, tags)
+            contradictions = _find_contradictions(tags, view, expected)
             if contradictions:
                 text = "name and content disagree: " + ", ".join(contradictions)
                 disagreement = disagreement or _parse_fault(channel, place, member, text)
-                if check_tags == "strict":
+                if expected.check_tags == "strict":
                     raise InputError("image", text)
         except InputError as error:
             return LostView(view, _parse_fault(channel, place, member, error.problem))
-        quality.append({"channel": channel, **measure_plane(pixels, int(highest)), "flags": ""})
+        quality.append({"channel": channel, **measure_plane(pixels, highest), "flags": ""})
         if channel in illumination:
             pixels = correct_illumination(pixels, illumination[channel])
         scaled[number], clip_level = to_uint8(pixels, clip_percent)
         clip_levels.append(clip_level)
-    return ConvertedView(view, scaled, clip_levels, quality, disagreement)
+    size = float(np.median(sizes)) if sizes else None
+    return ConvertedView(view, scaled, clip_levels, quality, disagreement, size)
 
 
 def _parse_fault(channel: str, place: str, member: str | None, text: str) -> Fault:
@@ -276,10 +328,47 @@ def _parse_fault(channel: str, place: str, member: str | None, text: str) -> Fau
     return Fault(channel, place, problem, ": ".join(part for part in parts if part) or None)
 
 
-def _find_contradictions(tags: Tags, view: View) -> list[str]:
-    """List what the file says of itself that is not so in the index."""
-    expected: Tags = {"well": view.well, "site": view.site, "plate": view.plate}
-    return [f"{name} {tags[name]}" for name in tags if tags[name] != expected[name]]
+def _align_bits(pixels: np.ndarray, camera_bits: int | None, tags: Tags) -> tuple[np.ndarray, int]:
+    """Move left-aligned values to the right, and find the highest value the camera can give.
+
+    12 bits may stand in the upper 12 of 16: then the lowest 4 are 0 in every pixel, and the highest
+    value is 65520, not 65535. Where a plane's values have fewer bits than the configuration or the
+    file says, it is so, too.
+    """
+    stored = 8 * pixels.itemsize
+    bits = min(camera_bits or stored, stored)
+    used = int(np.bitwise_or.reduce(pixels, axis=None))
+    # The number of low bits that are 0 in all pixels.
+    empty = min((used & -used).bit_length() - 1, MOST_EMPTY_BITS) if used else 0
+    spare = stored - bits
+    if spare and empty >= spare and (used >> bits or (pixels != pixels.flat[0]).any()):
+        pixels, empty = pixels >> pixels.dtype.type(spare), empty - spare
+    elif used >> bits and pixels.max() >> bits:
+        raise InputError("image", f"above the bit depth: {pixels.max()} > {2**bits - 1}")
+    told = int(tags.get("bits", bits))
+    if told < bits and not used >> told:
+        bits = told
+    return pixels, (2**bits - 1) >> empty << empty
+
+
+def _find_contradictions(tags: Tags, view: View, expected: Expected) -> list[str]:
+    """List what the file says of itself that is not so in the index or the configuration."""
+    if expected.check_tags == "off":
+        return []
+    names: Tags = {"well": view.well, "site": view.site, "plate": view.plate}
+    contradictions = [
+        f"{name} {tags[name]}"
+        for name, expected_value in names.items()
+        if tags.get(name, expected_value) != expected_value
+    ]
+    size, nominal = tags.get("pixel_size_um"), expected.pixel_size_um
+    if size and nominal and not sizes_agree(float(size), nominal):
+        contradictions.append(
+            f"a pixel of {float(size):.4g} um, but images.pixel_size_um is {nominal:g}"
+        )
+    if expected.bits and int(tags.get("bits", expected.bits)) < expected.bits:
+        contradictions.append(f"{tags['bits']} bits, but images.bits is {expected.bits}")
+    return contradictions
 
 
 def _check_losses(
@@ -308,11 +397,6 @@ def _check_losses(
     )
 
 
-def _format_size(shape: Sequence[int]) -> str:
-    """Write (H, W) as people do: width first."""
-    return " x ".join(map(str, reversed(shape)))
-
-
 def _format_counts(problems: Counter[str]) -> str:
     return ", ".join(f"{problem}: {count}" for problem, count in problems.most_common())
 
@@ -332,7 +416,10 @@ def _views_table(
         (*converted.view[:3], Path(shard_path).name, row, *converted.clip_levels, digest)
         for row, (converted, digest) in enumerate(stored)
     ]
-    return pd.DataFrame(rows, columns=views_schema(channels).names)
+    table = pd.DataFrame(rows, columns=views_schema(channels).names)
+    sizes = {converted.pixel_size_um for converted, _ in stored if converted.pixel_size_um}
+    table.attrs["pixel_sizes_um"] = sorted(sizes)
+    return table
 
 
 def _lost_table(lost: Iterable[LostView]) -> pd.DataFrame:
@@ -343,7 +430,8 @@ def _lost_table(lost: Iterable[LostView]) -> pd.DataFrame:
 def _quality_table(stored: Iterable[StoredView]) -> pd.DataFrame:
     rows = [
         {"plate": view.plate, "well": view.well, "site": view.site, **measures}
-        for (view, _, _, quality, _), _ in stored
+        for converted, _ in stored
+        for view, quality in [(converted.view, converted.quality)]
         for measures in quality
     ]
     return pd.DataFrame(rows, columns=QUALITY.names)

@@ -15,19 +15,22 @@ from paintassay.core.files import PathLike, atomic_path
 from paintassay.images.composites import (
     brightness_levels,
     channel_colours,
+    clip_levels_of,
     composite,
     display_range,
     stains,
+    view_range,
 )
 from paintassay.images.views import Views
 
+NO_SCALE_BAR = "no scale bar: files and images.pixel_size_um disagree"
 CANVAS, INK, GAP = (16, 16, 16), (240, 240, 240), 8
 
 
 def montage(
     view: np.ndarray,
     channels: Sequence[str],
-    pixel_size_um: float = 0.656,
+    pixel_size_um: float | None = 0.656,
     scale_bar_um: float = 50,
     title: str = "",
 ) -> Image.Image:
@@ -40,7 +43,8 @@ def montage(
     channels : list of str
         Names of its channels.
     pixel_size_um : float
-        Width of a pixel in micrometres; the default is that of Bray et al. (20x, binned 2 x 2).
+        Width of a pixel in micrometres; the default is that of Bray et al. (20x, binned 2 x
+        2). None draws no scale bar.
     scale_bar_um : float
         Length of the scale bar in micrometres, halved until it takes no more than half a panel.
     title : str
@@ -77,9 +81,9 @@ def montage(
     shown = stains(channels)
     _draw_legend(draw, (x, y), [channels[place] for place in shown], colours[shown], size, width)
     canvas.paste(_enlarge(composite(view, channels, display), zoom), (x, y + bar))
-    _draw_scale_bar(
-        draw, (x, y + bar, x + width, y + bar + height), pixel_size_um / zoom, scale_bar_um, size
-    )
+    size_um = None if pixel_size_um is None else pixel_size_um / zoom
+    box = (x, y + bar, x + width, y + bar + height)
+    _draw_scale_bar(draw, box, size_um, scale_bar_um, size)
     return canvas
 
 
@@ -116,8 +120,9 @@ def contact_sheet(
     channels: Sequence[str],
     columns: int = 6,
     cell_width: int = 232,
-    pixel_size_um: float = 0.656,
+    pixel_size_um: float | None = 0.656,
     title: str = "",
+    display: np.ndarray | None = None,
 ) -> Image.Image:
     """Draw views side by side, in colours and brightness that are common to all.
 
@@ -134,16 +139,20 @@ def contact_sheet(
     cell_width : int
         Width of each view in the picture, in pixels.
     pixel_size_um : float
-        Width of a view's pixel in micrometres, for the scale bar.
+        Width of a view's pixel in micrometres, for the scale bar; None draws none.
     title : str
         What it shows, such as the plate.
+    display : ndarray of float64, shape (C, 2), optional
+        Values of the camera that are drawn black and at full brightness, so that several sheets
+        compare; by default those of `display_range` of these views.
 
     Returns
     -------
     PIL.Image.Image
         RGB.
     """
-    display = display_range(views)
+    display = display_range(views) if display is None else display
+    clip_levels = clip_levels_of(views)
     _, height, width = views[0].shape
     cell_height = round(height * cell_width / width)
     size, bar = 14, 22
@@ -164,14 +173,16 @@ def contact_sheet(
     )
     for place, name in zip(range(len(views)), names, strict=True):
         x, y = _cell_corner(place, columns, cell_width, cell_height + bar, top)
-        cell = Image.fromarray(composite(views[place], channels, display))
+        of_view = view_range(display, clip_levels[place])
+        cell = Image.fromarray(composite(views[place], channels, of_view))
         canvas.paste(
             cell.resize((cell_width, cell_height), Image.Resampling.BOX),
             (x, y + bar),
         )
         _write_text(draw, (x, y), name, size, cell_width)
     box = (x, y + bar, x + cell_width, y + bar + cell_height)
-    _draw_scale_bar(draw, box, pixel_size_um * width / cell_width, 100, size)
+    size_um = None if pixel_size_um is None else pixel_size_um * width / cell_width
+    _draw_scale_bar(draw, box, size_um, 100, size)
     return canvas
 
 
@@ -251,11 +262,15 @@ def _draw_legend(
 def _draw_scale_bar(
     draw: ImageDraw.ImageDraw,
     box: tuple[int, int, int, int],
-    pixel_size_um: float,
+    pixel_size_um: float | None,
     micrometres: float,
     size: int,
 ) -> None:
-    """Draw a scale bar with its length into the right lower corner of a panel."""
+    """Draw a scale bar with its length into the right lower corner of a panel, or say why not."""
+    if pixel_size_um is None:
+        corner = (box[0] + size // 2, box[3] - 2 * size)
+        _write_text(draw, corner, NO_SCALE_BAR, size, box[2] - box[0] - size)
+        return
     # A bar longer than half of a small view is halved.
     while micrometres / pixel_size_um > (box[2] - box[0]) / 2:
         micrometres /= 2

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.fft import fft, rfft
 
 from paintassay.core.keys import VIEW, WELL
+from paintassay.images.channels import is_transmitted_light
 from paintassay.images.tables import LOST_VIEWS
 from paintassay.images.wells import plate_format, well_names
 
@@ -19,6 +20,9 @@ MEASURES = ("saturated", "focus_slope", "background", "mean", "contrast")
 
 # The order in which a plane's flags are written.
 FLAGS = ("blank", "saturated", "blurred", "dim", "bright")
+
+# A plate is unusual whose z among the other plates is beyond this; at least so many plates.
+PLATE_Z, FEWEST_PLATES = 5.0, 3
 
 LIMITS = {
     # Patches without cells in sound planes of Bray's and BBBC022's microscope: 0.06 to 0.10
@@ -109,7 +113,8 @@ def focus_slope(pixels: np.ndarray, mean: float) -> float:
 def flag(quality: pd.DataFrame, limits: Mapping[str, float] = LIMITS) -> pd.DataFrame:
     """Mark doubtful planes. Nothing is left out: flags are data for whoever uses the images.
 
-    ``blank``: contrast below ``blank_contrast``. ``saturated``: share of saturated pixels above
+    ``blank``: contrast below ``blank_contrast``, in fluorescence only: brightfield has little
+    contrast in any case (0.04 to 0.11 in JUMP's). ``saturated``: share of saturated pixels above
     ``saturated_share``. The others compare a plane with those of its plate and channel that are
     not blank, by robust z = (x - median) / (1.4826 MAD): ``blurred``, focus slope below
     -``blurred_z``; ``dim``, mean below -``dim_z``; ``bright``, background above ``bright_z``.
@@ -127,7 +132,10 @@ def flag(quality: pd.DataFrame, limits: Mapping[str, float] = LIMITS) -> pd.Data
     pandas.DataFrame
         A copy with column ``flags``: names in the order of `FLAGS`, separated by ``;``.
     """
-    blank = quality["contrast"] < limits["blank_contrast"]
+    is_stain = ~quality["channel"].map(
+        {name: is_transmitted_light(str(name)) for name in quality["channel"].unique()}
+    ).astype(bool)
+    blank = (quality["contrast"] < limits["blank_contrast"]) & is_stain
 
     def robust_z(measure: str) -> pd.Series:
         groups = quality[measure].mask(blank).groupby([quality["plate"], quality["channel"]])
@@ -153,6 +161,45 @@ def flag(quality: pd.DataFrame, limits: Mapping[str, float] = LIMITS) -> pd.Data
     codes = sum(marks[name].to_numpy(np.int64) << bit for bit, name in enumerate(FLAGS))
     flags = np.array(combinations, dtype=object)[codes]
     return quality.assign(flags=pd.Series(flags, index=quality.index, dtype="str"))
+
+
+def compare_plates(quality: pd.DataFrame) -> pd.DataFrame:
+    """Compare each plate as a whole with the others: a plate that was stained or exposed wrongly.
+
+    Within a plate all planes are alike then, and no flag tells. z is the plate's median less the
+    median of the other plates' medians, over 1.4826 times their MAD. That spread is taken to be at
+    least 5 % of the median, and for saturation a fifth of `LIMITS`: few plates may agree by chance.
+
+    Parameters
+    ----------
+    quality : pandas.DataFrame
+        As `images.tables.QUALITY`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `images.tables.PLATE_QUALITY`, a row a plate, channel and measure. With fewer than two
+        other plates there is no z.
+    """
+    medians = quality.groupby(["channel", "plate"], as_index=False)[list(MEASURES)].median()
+    medians = medians.melt(["plate", "channel"], var_name="measure", value_name="median")
+    tables = []
+    for (_, measure), rows in medians.groupby(["channel", "measure"], sort=True):
+        values = rows["median"].to_numpy(np.float64)
+        others, z = np.full(len(values), np.nan), np.full(len(values), np.nan)
+        for place, value in enumerate(values if len(values) >= FEWEST_PLATES else []):
+            rest = np.delete(values, place)
+            others[place] = np.median(rest)
+            spread = 1.4826 * np.median(np.abs(rest - others[place]))
+            least = 0.05 * abs(others[place])
+            if measure == "saturated":
+                least = LIMITS["saturated_share"] / PLATE_Z
+            spread = max(spread, least)
+            z[place] = (value - others[place]) / spread if spread else np.inf * (value > 0)
+            z[place] = 0.0 if value == others[place] else z[place]
+        tables.append(rows.assign(others=others, z=z, unusual=np.abs(np.nan_to_num(z)) > PLATE_Z))
+    table = pd.concat(tables) if tables else medians.assign(others=0.0, z=0.0, unusual=False)
+    return table.sort_values(["plate", "channel", "measure"], ignore_index=True)
 
 
 def summarise_plate(quality: pd.DataFrame) -> pd.DataFrame:

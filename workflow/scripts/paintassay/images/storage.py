@@ -27,6 +27,7 @@ CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"
 LOCAL_HEADER = struct.Struct("<4s22sHH")
 # The extra field of a member's own header may be longer than the directory's; rarely by more.
 EXTRA_BYTES: WorkSize = 256
+DOES_NOT_EXIST = "does not exist or is not of the right kind"
 FETCH_AGAIN = "fetch the archive again and compare its size and checksum with the source"
 
 # Reads a place, or a member of an archive there; a table has NaN where there is no member.
@@ -189,7 +190,7 @@ def _translate_errors(place: PathLike) -> Iterator[None]:
     except InputError:
         raise
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise InputError(place, "does not exist or is not of the right kind") from error
+        raise InputError(place, DOES_NOT_EXIST) from error
     except Exception as error:  # each storage library has its own family of errors
         if not isinstance(error, OSError) and "://" not in str(place):
             raise

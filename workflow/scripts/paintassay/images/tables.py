@@ -94,6 +94,25 @@ QUALITY = table_schema(
 )
 
 
+BRIGHTNESS = table_schema(
+    "What contact sheets draw black and at full brightness, the same on all plates.",
+    ("channel", text, "name of the channel"),
+    ("black", real, "value of the camera drawn black"),
+    ("full", real, "value of the camera drawn at full brightness"),
+)
+
+PLATE_QUALITY = table_schema(
+    "Quality of each plate and channel as a whole, against the other plates.",
+    ("plate", text, "plate barcode"),
+    ("channel", text, "name of the channel"),
+    ("measure", text, "a column of quality.parquet"),
+    ("median", real, "median of the plate"),
+    ("others", real, "median of the medians of the other plates", "optional"),
+    ("z", real, "robust z of the plate's median among the other plates", "optional"),
+    ("unusual", pa.bool_(), "whether z is beyond 5 either way"),
+)
+
+
 def views_schema(channels: Iterable[str]) -> pa.Schema:
     """Make the schema of the manifest of views, for these channels.
 
@@ -120,3 +139,15 @@ def views_schema(channels: Iterable[str]) -> pa.Schema:
         ),
         ("sha256", text, "SHA-256 of the view's bytes, channel by channel, row by row"),
     ).with_metadata({"description": "Every view in the shards.", "channels": ",".join(channels)})
+
+
+def with_pixel_sizes(schema: pa.Schema, sizes_um: Iterable[float]) -> pa.Schema:
+    """Note in a manifest's schema what image files say of a pixel's width, in micrometres."""
+    text = ",".join(f"{size:g}" for size in sorted(set(sizes_um)))
+    return schema.with_metadata((schema.metadata or {}) | {b"pixel_sizes_um": text.encode()})
+
+
+def pixel_sizes(schema: pa.Schema) -> list[float]:
+    """Read what `with_pixel_sizes` noted; nothing where the files say nothing."""
+    text = (schema.metadata or {}).get(b"pixel_sizes_um", b"").decode()
+    return [float(size) for size in text.split(",") if size]

@@ -50,6 +50,8 @@ class Views:
         Names of the channels, in the order of axis 1.
     shape : tuple of int
         (views, channels, height, width).
+    clip_levels : numpy.ndarray, int32, (views, channels), or None
+        The camera's values that became 256.
 
     Raises
     ------
@@ -82,6 +84,9 @@ class Views:
             raise InputError(where, f"has no channel {', '.join(unknown)}", hint)
         self.manifest = table[COLUMNS].reset_index(drop=True)
         self.channels = list(channels or names)
+        # What became 256 in each view and channel: the grey levels of two views do not compare.
+        levels = [f"clip_level_{name}" for name in self.channels]
+        self.clip_levels = table[levels].to_numpy(np.int32) if levels else None
         self._shard_of, shards = self.manifest["shard"].factorize()
         self._row_of = self.manifest["row"].to_numpy(dtype=np.int64)
         self._paths = [Path(folder) / shard for shard in shards]

@@ -2,12 +2,10 @@
 
 import fcntl
 import logging
-import os
 import platform
 import random
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ import torch
 
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
+from paintassay.core.jobs import open_lock, private_folder
 
 log = logging.getLogger(__name__)
 
@@ -128,14 +127,14 @@ def claim_gpus(names: Sequence[str], number: int, folder: PathLike | None = None
     number : int
         How many, at most as many as there are names.
     folder : str or Path, optional
-        Where the locks are; by default a folder of the user in the machine's temporary folder.
+        Where the locks are; by default that of `core.jobs.private_folder`.
 
     Returns
     -------
     list of str
         Those claimed by the process before come first.
     """
-    folder = Path(folder or Path(tempfile.gettempdir()) / f"paintassay-{os.getuid()}")
+    folder = Path(folder) if folder else private_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths = sorted((folder / name for name in names), key=lambda path: path not in _claimed)
     logged = False
@@ -162,7 +161,7 @@ def _lock_some(paths: Sequence[Path], number: int) -> dict[Path, TextIO]:
 
 def _lock(path: Path) -> TextIO | None:
     """Open and lock a file; None if another process has it."""
-    file = path.open("w")
+    file = open_lock(path)
     try:
         # The kernel lets go of it when the process ends, even if it is killed.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

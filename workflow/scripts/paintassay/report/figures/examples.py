@@ -21,7 +21,15 @@ from paintassay.drawing.print import (
     text_width,
     write,
 )
-from paintassay.images.composites import channel_colours, composite, display_range, stains
+from paintassay.images.composites import (
+    channel_colours,
+    clip_levels_of,
+    composite,
+    display_range,
+    stains,
+    view_range,
+)
+from paintassay.images.pictures import NO_SCALE_BAR
 from paintassay.images.views import Views
 from paintassay.report.figures.comparison import short_names
 
@@ -34,7 +42,7 @@ def draw_fig2(
     data: pd.DataFrame,
     views: Views | Sequence[np.ndarray],
     channels: Sequence[str],
-    pixel_size_um: float,
+    pixel_size_um: float | None,
 ) -> Figure:
     """Views of active and of inactive compounds: Hofmarcher et al. 2019, Figure 2.
 
@@ -60,7 +68,7 @@ def draw_fig2(
     high = wide * views[0].shape[1] / views[0].shape[2]
     row_high = high + 16
     second = EDGE + columns * wide + (columns - 1) * GAP + MIDDLE
-    display = display_range(views)
+    display, levels = display_range(views), clip_levels_of(views)
     with print_style():
         figure = new_figure(DOUBLE_MM, 2 + row_high * len(rows) + 6)
         for number, (_, places) in enumerate(rows):
@@ -73,7 +81,8 @@ def draw_fig2(
                 write(figure, left, top + 4.4, header, color=GREY)
                 for column, place in enumerate(of_kind):
                     x = left + column * (wide + GAP)
-                    picture = composite(views[place], channels, display)
+                    of_view = view_range(display, levels[place])
+                    picture = composite(views[place], channels, of_view)
                     _tile(figure, x, top + 8, wide, high, picture)
                     name = _name_of(data.iloc[place])
                     write(figure, x, top + 8.6 + high, fitted(name, wide))
@@ -103,7 +112,7 @@ def draw_fig5(
     data: pd.DataFrame,
     views: Views | Sequence[np.ndarray],
     channels: Sequence[str],
-    pixel_size_um: float,
+    pixel_size_um: float | None,
 ) -> Figure:
     """Views of compounds that one method alone predicts: Hofmarcher et al. 2019, Figure 5.
 
@@ -125,7 +134,7 @@ def draw_fig5(
     columns = max(data.groupby("kind").size().max(), 4)
     wide = (DOUBLE_MM - 2 * EDGE - (columns - 1) * GAP) / columns
     high = wide * views[0].shape[1] / views[0].shape[2]
-    display = display_range(views)
+    display, levels = display_range(views), clip_levels_of(views)
     lines = {
         "active": f"active, predicted highest by {names[first]}",
         "inactive": f"inactive, predicted lowest by {names[first]}",
@@ -138,7 +147,8 @@ def draw_fig5(
             write(figure, EDGE, top, line, color=GREY)
             for column, place in enumerate(np.flatnonzero(data["kind"] == kind).tolist()):
                 row, x = data.iloc[place], EDGE + column * (wide + GAP)
-                _tile(figure, x, top + 3.6, wide, high, composite(views[place], channels, display))
+                of_view = view_range(display, levels[place])
+                _tile(figure, x, top + 3.6, wide, high, composite(views[place], channels, of_view))
                 write(figure, x, top + 4.2 + high, fitted(_name_of(row), wide))
                 scores = f"{names[first]} {row['score_first']:.2f}"
                 if row["score_second"] == row["score_second"]:
@@ -162,7 +172,7 @@ def draw_view_channels(
     data: pd.DataFrame,
     views: Views | Sequence[np.ndarray],
     channels: Sequence[str],
-    pixel_size_um: float,
+    pixel_size_um: float | None,
 ) -> Figure:
     """Draw one view channel by channel in grey, and all its stains in colour.
 
@@ -227,16 +237,19 @@ def _footer(
     channels: Sequence[str],
     box: tuple[float, float, float, float],
     pixels: int,
-    pixel_size_um: float,
+    pixel_size_um: float | None,
 ) -> None:
     """Explain the colours, and draw a scale bar into one of the pictures."""
     left, top, wide, high = box
-    micrometres = 50.0
-    view_um = pixels * pixel_size_um
-    while micrometres > view_um / 3:
-        micrometres /= 2
-    length = micrometres / view_um * wide
-    _patch(figure, left + wide - 1.5 - length, top + high - 2, length, 0.7, "white")
+    text = NO_SCALE_BAR
+    if pixel_size_um is not None:
+        micrometres = 50.0
+        view_um = pixels * pixel_size_um
+        while micrometres > view_um / 3:
+            micrometres /= 2
+        length = micrometres / view_um * wide
+        _patch(figure, left + wide - 1.5 - length, top + high - 2, length, 0.7, "white")
+        text = f"scale bar: {micrometres:g} µm"
     bottom = figure.get_size_inches()[1] * MM_PER_INCH - 4.6
     x: float = EDGE
     colours = channel_colours(channels) / 255 if channels else []
@@ -244,7 +257,7 @@ def _footer(
         _square(figure, x, bottom + 0.2, colours[place])
         write(figure, x + 3.6, bottom, channels[place])
         x += 7 + text_width(channels[place])
-    write(figure, DOUBLE_MM - EDGE, bottom, f"scale bar: {micrometres:g} µm", SMALL, ha="right")
+    write(figure, DOUBLE_MM - EDGE, bottom, text, SMALL, ha="right")
 
 
 def _square(figure: Figure, left: float, top: float, colour: np.ndarray) -> None:

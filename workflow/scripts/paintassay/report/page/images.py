@@ -14,7 +14,14 @@ from PIL import Image
 from paintassay.core.files import PathLike
 from paintassay.core.tables import read_parquet
 from paintassay.dataset.parts import read_dataset
-from paintassay.images.composites import channel_colours, composite, display_range, stains
+from paintassay.images.composites import (
+    channel_colours,
+    clip_levels_of,
+    composite,
+    display_range,
+    stains,
+    view_range,
+)
 from paintassay.images.intact import intact_views
 from paintassay.images.views import Views
 from paintassay.labels.tables import LABELS
@@ -70,7 +77,11 @@ def small_pictures(views: Views | Sequence[np.ndarray], channels: Sequence[str])
     list of Picture
     """
     display = display_range(views)
-    return [encode(composite(views[place], channels, display)) for place in range(len(views))]
+    levels = clip_levels_of(views)
+    return [
+        encode(composite(views[place], channels, view_range(display, levels[place])))
+        for place in range(len(views))
+    ]
 
 
 def channel_panels(view: np.ndarray, channels: Sequence[str]) -> list[Panel]:
