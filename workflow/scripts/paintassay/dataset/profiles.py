@@ -32,9 +32,9 @@ METADATA = "Metadata_"
 NUMBERS = ("TableNumber", "ImageNumber", "ObjectNumber")
 # Words in the names of numbers that say what was done to a well or how much was counted there.
 NO_FEATURE = re.compile(
-    r"(^|_)(pert|dose|doses|conc|concentration|mmoles|umoles|micromoles|moles|molar|um|nm|count"
-    r"|counts|plate|platemap|well|wells|barcode|batch|replicate|passage|timepoint|metadata"
-    r"|image)(_|$)"
+    r"(^|_)(pert|doses?|conc|concentration|[mu]moles|micromoles|moles|molar|plate|platemap|wells?"
+    r"|barcode|batch|replicate|passage|timepoint|metadata)(_|$)"
+    r"|^(image_)?counts?(_|$)|^[a-z]+_counts?$"
     r"|^(row|col|column|site|field|index|id|time|hours?|days?|unnamed.*|level_\d+)$"
 )
 WELLS_PER_BLOCK: WorkSize = 4096
