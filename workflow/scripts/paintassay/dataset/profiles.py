@@ -152,10 +152,11 @@ def read_profiles(
     tables = []
     left_out: Counter[tuple[str, str]] = Counter()
     for where, source in _open_profiles(files):
-        *table, reasons = _read_profile(where, source, plate_column, well_column, metadata_columns)
-        tables.append(table)
-        for reason in reasons.items():
-            left_out[reason] += len(table[0])
+        metadata, values, reasons = _read_profile(
+            where, source, plate_column, well_column, metadata_columns
+        )
+        tables.append((metadata, values))
+        left_out.update(dict.fromkeys(reasons.items(), len(metadata)))
         log.info("read %d wells of %s", len(tables[-1][0]), where)
     metadata = pd.concat([table[0] for table in tables], ignore_index=True)
     again = metadata.duplicated(WELL)
