@@ -163,6 +163,7 @@ def test_as_many_gaps_as_are_allowed_are_filled(tmp_path):
     assert names == ["Cells_A", "Cytoplasm_B"]
     assert features[:, 1].tolist() == [3, 2, 3, 4]
     assert problems_of(problems) == {
+        "Other_D": ("of no compartment", 4, "dropped"),
         "Cytoplasm_B": ("not finite", 1, "filled"),
         "Nuclei_C": ("not finite in too many wells", 2, "dropped"),
     }
@@ -179,6 +180,7 @@ def test_files_of_several_plates_are_matched_by_name(tmp_path):
     assert features.tolist() == [[1, 3], [2, 4], [6, 5]]
     assert metadata[["plate", "well"]].values.tolist() == [["1", "A01"], ["1", "A02"], ["2", "A01"]]
     assert problems_of(problems) == {
+        "Other_D": ("of no compartment", 2, "dropped"),
         "Cells_New": ("not in every file", 2, "dropped"),
         "Cytoplasm_B": ("not in every file", 1, "dropped"),
     }

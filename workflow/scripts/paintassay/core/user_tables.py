@@ -11,7 +11,7 @@ import io
 import itertools
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -59,8 +59,8 @@ class CsvTable:
     def __init__(self, file: BinaryIO, where: str) -> None:
         self.where, self._file = where, file
         self._raw = Utf8Text(file, where)
-        self._text = io.BufferedReader(self._raw, BYTES_PER_BLOCK)  # type: ignore[type-var]
-        header = _read_header(self._text, where)
+        self._text = io.BufferedReader(self._raw, BYTES_PER_BLOCK)
+        header = _read_header(self._text.readline, where)
         self._separator = _find_separator(header)
         cells = [cell.strip() for cell in _split(header, self._separator)]
         # Each column needs a name; no name of a table holds a line break.
@@ -289,10 +289,10 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
         yield source
 
 
-def _read_header(text: io.BufferedReader, where: str) -> str:
+def _read_header(readline: Callable[[], bytes], where: str) -> str:
     """Read the first line that is not empty, and the next ones while a quote is open."""
     header = b""
-    while line := text.readline():
+    while line := readline():
         header += line
         if header.strip() and header.count(b'"') % 2 == 0:
             return header.decode().strip("\n")
@@ -315,7 +315,7 @@ def _find_separator(header: str) -> str:
 def _number_records(file: BinaryIO, where: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Each record of a CSV, and the line that it begins in, from 1; empty lines are left out."""
     file.seek(0)
-    buffered = io.BufferedReader(Utf8Text(file, where))  # type: ignore[type-var]
+    buffered = io.BufferedReader(Utf8Text(file, where))
     lines = io.TextIOWrapper(buffered, "utf-8", newline="\n")
     records = csv.reader(lines, delimiter=separator, strict=True)
     before = 0

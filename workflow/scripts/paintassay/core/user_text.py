@@ -6,7 +6,7 @@ import io
 import logging
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 
@@ -75,7 +75,7 @@ def has_ending(where: str, ending: str) -> bool:
 
 def _decompress(file: BinaryIO, where: str) -> BinaryIO:
     if has_ending(where, ".gz"):
-        return gzip.GzipFile(fileobj=file)
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
     if has_ending(where, ".zst"):
         return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
     return file
@@ -95,6 +95,7 @@ def _decode(file: BinaryIO, where: str) -> Iterator[str]:
     """Decode a file piece by piece."""
     data = _read_piece(file)
     marked = data.startswith(codecs.BOM_UTF8)
+    decoder: codecs.IncrementalDecoder
     if data.startswith(UTF_16):
         log.info("%s: encoded in UTF-16", where)
         decoder, marked = codecs.getincrementaldecoder("utf-16")(), True

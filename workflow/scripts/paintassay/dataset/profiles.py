@@ -32,9 +32,9 @@ METADATA = "Metadata_"
 NUMBERS = ("TableNumber", "ImageNumber", "ObjectNumber")
 # Words in the names of numbers that say what was done to a well or how much was counted there.
 NO_FEATURE = re.compile(
-    r"(^|_)(pert|dose|doses|conc|concentration|mmoles|umoles|micromoles|moles|molar|um|nm|count"
-    r"|counts|plate|platemap|well|wells|barcode|batch|replicate|passage|timepoint|metadata"
-    r"|image)(_|$)"
+    r"(^|_)(pert|doses?|conc|concentration|[mu]moles|micromoles|moles|molar|plate|platemap|wells?"
+    r"|barcode|batch|replicate|passage|timepoint|metadata)(_|$)"
+    r"|^(image_)?counts?(_|$)|^[a-z]+_counts?$"
     r"|^(row|col|column|site|field|index|id|time|hours?|days?|unnamed.*|level_\d+)$"
 )
 WELLS_PER_BLOCK: WorkSize = 4096
@@ -152,10 +152,11 @@ def read_profiles(
     tables = []
     left_out: Counter[tuple[str, str]] = Counter()
     for where, source in _open_profiles(files):
-        *table, reasons = _read_profile(where, source, plate_column, well_column, metadata_columns)
-        tables.append(table)
-        for reason in reasons.items():
-            left_out[reason] += len(table[0])
+        metadata, values, reasons = _read_profile(
+            where, source, plate_column, well_column, metadata_columns
+        )
+        tables.append((metadata, values))
+        left_out.update(dict.fromkeys(reasons.items(), len(metadata)))
         log.info("read %d wells of %s", len(tables[-1][0]), where)
     metadata = pd.concat([table[0] for table in tables], ignore_index=True)
     again = metadata.duplicated(WELL)

@@ -154,7 +154,7 @@ def combine(
     means: list[np.ndarray] = []
     # Neither enumerate nor zip: they hold on to the replicate before.
     for views, logits, tasks in replicates:
-        number, views = len(means) + 1, views[names]
+        number, views = len(means) + 1, views.reindex(columns=names)
         first = first or (views, tasks)
         _check_replicate(number, views, tasks, *first)
         for name, by in (("wells", WELL), ("compounds", ["inchikey", "part"])):
