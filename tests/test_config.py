@@ -95,6 +95,8 @@ def test_releases_may_be_written_in_any_usual_way(release):
         ("labels.thresholds", [], "labels.thresholds: [] should be non-empty"),
         ("labels.thresholds", ["a"], "labels.thresholds.0: 'a' is not of type 'number'"),
         ("labels.pchembl_range", [10, 4], "labels.pchembl_range: 10 is not below 4"),
+        ("plates.doses", [10, 1], "key plates.doses: 10 is above 1"),
+        ("plates.doses", "lowest", "plates.doses: 'lowest' is not valid"),
         ("labels.min_actives", "ten", "labels.min_actives: 'ten' is not of type 'integer'"),
         ("labels.standard_types", "papr", "labels.standard_types: 'papr' is not valid"),
         ("chembl.source", "postgres", "chembl.source: 'postgres' is not one of ['sqlite'"),

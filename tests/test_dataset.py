@@ -167,6 +167,31 @@ def test_reasons_for_compounds_without_images(screen):
     ]
 
 
+def test_doses_reach_the_views_and_the_account(screen):
+    _, _, _, _, compounds = screen
+    names = ["plate", "well", "compound_id", "role", "inchikey", "dose"]
+    rows = [
+        ("1", "A01", "c1", "treatment", key_of(1), 1.0),
+        ("1", "A02", "c1", "treatment", key_of(1), 10.0),
+        ("1", "A03", "c3", "treatment", key_of(3), 10.0),
+        ("1", "A04", "c3", "other_dose", key_of(3), 1.0),
+        ("1", "A05", "c4", "treatment", key_of(4), None),
+    ]
+    wells = pd.DataFrame(rows, columns=names)
+    keys = [key_of(number) for number in (1, 3, 4)]
+    splits = make_splits(pd.DataFrame({"inchikey": keys}), "inchikey", seed=0)
+    views = manifest([("1", f"A0{well}", 1) for well in range(1, 6)])
+    found = build_views(views, wells, splits, keys)
+    tables.conform(found, dataset_schema(views_schema(CHANNELS), 3))
+    assert found["dose"].fillna(-1).tolist() == [1, 10, 10, 1, -1]
+    assert found["labelled"].tolist() == [True, True, True, False, True]
+    counts, *_ = summarise_dataset(found, wells, compounds, splits, keys)
+    assert counts["compounds_with_several_doses"] == 1
+    assert counts["views_of_other_doses"] == 1
+    assert counts["views_of_controls_or_empty_wells"] == 0
+    assert counts["views_of_treatments"] == 4
+
+
 def test_flags_remove_views_only_when_asked_and_only_whole_names_count():
     views = manifest([("1", "A01", 1), ("1", "A01", 2), ("1", "A02", 1), ("1", "A03", 1)])
     rows = [

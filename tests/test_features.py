@@ -52,7 +52,7 @@ def test_columns_of_a_profile_are_told_apart_by_name(tmp_path):
     assert list(metadata["plate"]) == ["007", "007", "008"]
     assert list(metadata["well"]) == ["A01", "P24", "A02"]
     assert list(metadata["Metadata_id"]) == ["01", "1e3", "NA"]
-    assert problems.empty
+    assert problems_of(problems) == {"Other_D": ("of no compartment", 3, "dropped")}
 
 
 def test_profiles_of_an_archive_are_read_in_place(tmp_path):
@@ -92,8 +92,12 @@ def test_without_compartments_all_other_numbers_are_features(tmp_path):
     rows = ["1,A01,5,2020-01-01,1.5,x,1,7", "1,A02,6,2020-01-02,2.5,y,2,8"]
     path = profile(tmp_path / "p.csv", rows, header)
     read = {"plate_column": "Plate", "well_column": "Well", "metadata_columns": ["dose"]}
-    metadata, features, names, _ = read_profiles(path, **read)
+    metadata, features, names, problems = read_profiles(path, **read)
     assert names == ["f1", "f2"]
+    assert problems_of(problems) == {
+        "when": ("no numbers", 2, "dropped"),
+        "name": ("no numbers", 2, "dropped"),
+    }
     assert features.tolist() == [[1.5, 7], [2.5, 8]]
     assert list(metadata["dose"]) == ["5", "6"]
     pd.read_csv(path).to_parquet(tmp_path / "p.parquet")
@@ -277,3 +281,37 @@ def test_missing_columns_and_files_say_so(tmp_path):
         read_profiles(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_profiles(tmp_path / "none.parquet")
+
+
+# Columns of public profiles that hold numbers but no features: pycytominer's and JUMP's metadata
+# without its prefix, CellProfiler's counts, and what pandas writes of an index.
+NOT_FEATURES = [
+    *("pert_dose", "pert_time", "mmoles_per_liter", "Concentration_uM", "dose_uM", "Count_Cells"),
+    *("Cell_Count", "CountNuclei", "Assay_Plate_Barcode", "plate_number", "Batch", "replicate"),
+    *("Row", "Col", "Site", "timepoint", "Image_Count_Cells", "index", "level_0"),
+]
+FEATURES = ["f1", "AreaShape_Area", "embedding_17", "Intensity_Mean_DNA", "Nucleoli_Texture"]
+
+
+def test_numbers_that_are_no_features_are_listed(tmp_path):
+    names = [*NOT_FEATURES, *FEATURES]
+    header = ",".join(["Metadata_Plate,Metadata_Well", *names])
+    rows = [f"1,A{n:02d}," + ",".join(str(n * k) for k in range(1, len(names) + 1)) for n in (1, 2)]
+    path = profile(tmp_path / "p.csv", rows, header)
+    metadata, features, kept, problems = read_profiles(path)
+    assert kept == FEATURES
+    assert features.shape == (2, len(FEATURES))
+    left_out = dict.fromkeys(NOT_FEATURES, ("named like metadata", 2, "dropped"))
+    assert problems_of(problems) == left_out
+    assert set(NOT_FEATURES) <= set(metadata)
+
+
+def test_columns_of_images_beside_compartments_are_listed_over_all_files(tmp_path):
+    header = "Metadata_Plate,Metadata_Well,Cells_A,Image_Granularity_1,Nuclei_B"
+    paths = [
+        profile(tmp_path / f"{plate}.csv", [f"{plate},A01,{plate},5,{plate}5"], header)
+        for plate in (1, 2)
+    ]
+    _, _, names, problems = read_profiles(paths)
+    assert names == ["Cells_A", "Nuclei_B"]
+    assert problems_of(problems) == {"Image_Granularity_1": ("of no compartment", 2, "dropped")}

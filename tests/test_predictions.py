@@ -81,12 +81,26 @@ def test_labels_can_be_averaged_too():
     np.testing.assert_allclose(spread, [[0, 0.5**0.5], [np.nan, np.nan]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["inchikey", "part"])
+@pytest.mark.parametrize("name", ["inchikey", "part", "dose"])
 def test_a_well_cannot_hold_two_compounds_or_parts(name):
     views = pd.DataFrame({"plate": "p", "well": ["A", "B", "B"], "inchikey": "K", "part": "test"})
+    views["dose"] = 1.0
     views.loc[2, name] = None
     with pytest.raises(ValueError, match=f"views of p, B differ in {name}"):
         average(views, np.zeros((3, 1), np.float32), ["plate", "well"])
+
+
+def test_doses_go_with_views_and_wells_but_not_with_compounds():
+    wells = pd.DataFrame({"plate": "p", "well": ["A", "A", "B"], "dose": [10.0, 10.0, 1.0]})
+    views = wells.assign(site=[1, 2, 1], inchikey="K", part="test")
+    scores = np.array([[0.25], [0.75], [1]], np.float32)
+    table = prediction_table("views", views, scores, TASKS[:1])
+    assert table["dose"].to_pylist() == [10, 10, 1]
+    found = combine([(views, scores, TASKS[:1])])
+    assert found["wells"]["dose"].to_pylist() == [10, 1]
+    assert found["wells"][TASKS[0]].to_pylist() == [0.5, 1]
+    assert found["compounds"]["views"].to_pylist() == [3]
+    assert "dose" not in found["compounds"].column_names
 
 
 def replicates_of(random, views, count):
@@ -151,8 +165,9 @@ def test_a_long_table_is_read_as_it_was_written(tmp_path):
     table = prediction_table("wells_spread", keys, spread, TASKS[:2])
     tables.write_parquet(table, tmp_path / "spread.parquet", table.schema)
     found, scores, tasks = read_predictions("wells_spread", tmp_path / "spread.parquet")
-    assert found.drop(columns="inchikey").equals(keys.drop(columns="inchikey"))
-    assert found["inchikey"].isna().all()
+    missing = ["inchikey", "dose"]
+    assert found.drop(columns=missing).equals(keys.drop(columns="inchikey"))
+    assert found[missing].isna().all(axis=None)
     assert scores.dtype == np.float32 and tasks == TASKS[:2]
     np.testing.assert_array_equal(scores, spread)
     with pytest.raises(InputError, match="column site of type int64 is missing"):
@@ -209,6 +224,7 @@ def manifest():
             "well": ["A", "A", "B", "C", "D", "E"],
             "site": [1, 2, 1, 1, 1, 1],
             "inchikey": ["K1", "K1", "K2", None, "K3", "K1"],
+            "dose": [1.0, 1.0, 10.0, None, None, 2.0],
             "labelled": [True, True, True, False, False, False],
             "split_1": ["train", "train", "test", None, None, "train"],
             "split_2": ["test", "test", "validation", None, None, None],
@@ -233,8 +249,9 @@ def test_parts_are_those_of_the_split(manifest):
         parts_of(manifest, 3, PARTS)
     # Crops and features leave views out, and have them in an order of their own.
     views = manifest[["plate", "well"]].iloc[[5, 0, 2]].reset_index(drop=True)
-    parts = add_parts(views, parts_of(manifest, 1, PARTS))["part"]
-    assert parts.tolist() == ["unlabelled", "train", "test"]
+    added = add_parts(views, parts_of(manifest, 1, PARTS))
+    assert added["part"].tolist() == ["unlabelled", "train", "test"]
+    assert added["dose"].tolist() == [2, 1, 10]
 
 
 @dataclass

@@ -25,7 +25,7 @@ WELLS = pd.DataFrame(
         ("A04", "unknown", "treatment", None),
     ],
     columns=["well", "compound_id", "role", "inchikey"],
-)
+).assign(dose=None)
 INDEX_SETTINGS = {
     "layout": "bray_folder",
     "root": "plates",

@@ -76,7 +76,8 @@ def data(tmp_path_factory):
                     place
                     | {"shard": f"{plate}.npy", "row": row, "sha256": write(row, view)}
                     | {f"clip_level_{channel}": 4095 for channel in CHANNELS}
-                    | {"compound_id": f"C{number}", "role": "treatment", "labelled": True}
+                    | {"compound_id": f"C{number}", "role": "treatment", "dose": None}
+                    | {"labelled": True}
                     | {"inchikey": f"KEY-{plate}{number}"}
                     | {"split_1": ("train", "train", "train", "validation", "test")[number // 2]}
                 )

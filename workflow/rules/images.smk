@@ -71,6 +71,8 @@ rule read_wells:
     params:
         settings={
             "controls": PLATES["controls"],
+            "dose_column": PLATES["dose_column"],
+            "doses": PLATES["doses"],
         },
         own=not_compared(plates=RESOURCES / "published_plates.csv"),
         code=code("read_wells", RESOURCES / "published_plates.csv"),

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.sizes import WorkSize
-from paintassay.core.user_text import TEXT_FAULTS, Utf8Text
+from paintassay.core.user_text import TEXT_FAULTS, Utf8Text, has_ending
 
 log = logging.getLogger(__name__)
 
@@ -205,8 +205,8 @@ def opened_table(
     place = str(source if where is None else where)
     try:
         with _opened(source) as file:
-            is_parquet = place.lower().endswith(".parquet")
-            table = ParquetTable(file, place) if is_parquet else CsvTable(file, place)
+            kind = ParquetTable if has_ending(place, ".parquet") else CsvTable
+            table = kind(file, place)
             _check_names(table, columns, hint)
             yield table
     except InputError:

@@ -67,17 +67,33 @@ class Utf8Text(io.RawIOBase):
         return size
 
 
+def has_ending(where: str, ending: str) -> bool:
+    """Tell whether the name of a file ends so, in any case; a URL can have a query after it."""
+    name = where.partition("?")[0] if "://" in where else where
+    return name.lower().endswith(ending)
+
+
 def _decompress(file: BinaryIO, where: str) -> BinaryIO:
-    if where.lower().endswith(".gz"):
+    if has_ending(where, ".gz"):
         return gzip.GzipFile(fileobj=file)
-    if where.lower().endswith(".zst"):
+    if has_ending(where, ".zst"):
         return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
     return file
 
 
+def _read_piece(file: BinaryIO) -> bytes:
+    try:
+        return file.read(BYTES_PER_PIECE)
+    except OSError as error:
+        # Arrow says in this way that Zstandard is damaged; an error of the disk has a number.
+        if error.errno is None and type(error) is OSError:
+            raise EOFError(str(error)) from error
+        raise
+
+
 def _decode(file: BinaryIO, where: str) -> Iterator[str]:
     """Decode a file piece by piece."""
-    data = file.read(BYTES_PER_PIECE)
+    data = _read_piece(file)
     marked = data.startswith(codecs.BOM_UTF8)
     if data.startswith(UTF_16):
         log.info("%s: encoded in UTF-16", where)
@@ -103,5 +119,5 @@ def _decode(file: BinaryIO, where: str) -> Iterator[str]:
                 where, "is no text: it holds a zero byte", "save the table as CSV or Parquet"
             )
         yield newlines.decode(text)
-        data = file.read(BYTES_PER_PIECE)
+        data = _read_piece(file)
     yield newlines.decode(decoder.decode(b"", final=True), final=True)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from paintassay.core.keys import PARTS, VIEW, WELL
 from paintassay.core.tables import joined
+from paintassay.images.roles import OTHER_DOSE
 
 TREATMENT = "treatment"
 
@@ -24,7 +25,8 @@ def build_views(
     views : pandas.DataFrame
         As `images.tables.views_schema`.
     wells : pandas.DataFrame
-        plate, well, compound_id, role, inchikey (missing for controls); a row a well.
+        plate, well, compound_id, role, inchikey (missing for controls) and, where known,
+        dose; a row a well.
     splits : pandas.DataFrame
         As `dataset.tables.SPLITS`, with every compound that has labels.
     label_keys : collection of str
@@ -46,7 +48,8 @@ def build_views(
     without_part = pd.Index(label_keys).difference(part_of.dropna().index)
     if len(without_part):
         raise ValueError(f"{without_part[0]} has labels but no part in each split")
-    wells = wells[[*WELL, "compound_id", "role", "inchikey"]]
+    wells = wells.assign(dose=wells.get("dose", np.nan))
+    wells = wells[[*WELL, "compound_id", "role", "dose", "inchikey"]]
     labelled = (wells["role"] == TREATMENT) & wells["inchikey"].isin(label_keys)
     wells = wells.assign(labelled=labelled)
     for number in numbers:
@@ -124,10 +127,15 @@ def summarise_dataset(
         pd.Index(label_keys).difference(pd.Index(shown)), wells, compounds
     )
     labelled = views[views["labelled"]]
+    other_dose = int((views["role"] == OTHER_DOSE).sum())
+    doses = treated.groupby("inchikey")["dose"].nunique()
     counts = {
         "views": len(views),
         "views_not_on_plate_map": int(views["role"].isna().sum()),
-        "views_of_controls_or_empty_wells": int(views["role"].notna().sum()) - len(treated),
+        "views_of_controls_or_empty_wells": int(views["role"].notna().sum())
+        - len(treated)
+        - other_dose,
+        "views_of_other_doses": other_dose,
         "views_of_treatments": len(treated),
         "views_without_inchikey": int(treated["inchikey"].isna().sum()),
         "views_labelled": len(labelled),
@@ -136,6 +144,7 @@ def summarise_dataset(
         "wells_labelled": len(labelled[WELL].drop_duplicates()),
         "compounds_with_labels": len(label_keys),
         "compounds_with_views": len(shown),
+        "compounds_with_several_doses": int((doses > 1).sum()),
         "compounds_with_labels_and_views": len(label_keys) - len(without_images),
         "compounds_with_labels_without_views": len(without_images),
         "compounds_with_views_without_labels": without_labels["inchikey"].nunique(),

@@ -46,7 +46,7 @@ def parts_of(manifest: pd.DataFrame, split: int, parts: Collection[str]) -> pd.D
 
 
 def add_parts(views: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Add the part of each view's well.
+    """Add the part and the dose of each view's well.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def add_parts(views: pd.DataFrame, manifest: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The rows of `views` in their order, with column part.
+        The rows of `views` in their order, with columns part and dose.
     """
-    wells = manifest[[*WELL, "part"]].drop_duplicates()
+    wells = manifest[[*WELL, "part", "dose"]].drop_duplicates()
     return views.merge(wells, on=WELL, how="left", validate="many_to_one")

@@ -3,8 +3,10 @@
 import io
 import logging
 import os
+import re
 import tarfile
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +30,13 @@ log = logging.getLogger(__name__)
 COMPARTMENTS = ("Cells_", "Cytoplasm_", "Nuclei_")
 METADATA = "Metadata_"
 NUMBERS = ("TableNumber", "ImageNumber", "ObjectNumber")
+# Words in the names of numbers that say what was done to a well or how much was counted there.
+NO_FEATURE = re.compile(
+    r"(^|_)(pert|dose|doses|conc|concentration|mmoles|umoles|micromoles|moles|molar|um|nm|count"
+    r"|counts|plate|platemap|well|wells|barcode|batch|replicate|passage|timepoint|metadata"
+    r"|image)(_|$)"
+    r"|^(row|col|column|site|field|index|id|time|hours?|days?|unnamed.*|level_\d+)$"
+)
 WELLS_PER_BLOCK: WorkSize = 4096
 # What GigaDB calls the profiles of a plate.
 PROFILE_MEMBER = "mean_well_profiles.csv"
@@ -42,7 +51,8 @@ def split_columns(
 
     Columns in `metadata_columns`, those that begin with Metadata_, and CellProfiler's numbers of
     images and objects are metadata. Of the others, those that begin with Cells_, Cytoplasm_ or
-    Nuclei_ are features; where none does, all numeric ones are.
+    Nuclei_ are features; where none does, all numeric ones are whose names do not speak of doses,
+    counts, places or times (`NO_FEATURE`).
 
     Parameters
     ----------
@@ -61,9 +71,38 @@ def split_columns(
     ]
     features = [field.name for field in rest if field.name.startswith(COMPARTMENTS)]
     if not features:
-        features = [field.name for field in rest if _is_number(field.type)]
+        features = [
+            field.name
+            for field in rest
+            if _is_number(field.type) and not NO_FEATURE.search(_words(field.name))
+        ]
     chosen = set(features)
     return [name for name in schema.names if name not in chosen], features
+
+
+def _words(name: str) -> str:
+    """The words of a name in small letters, with _ between them: CountCells is count_cells."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", apart.lower())
+
+
+def _explain_left_out(
+    schema: pa.Schema, metadata_columns: Collection[str], features: Collection[str]
+) -> dict[str, str]:
+    """Say of each column that is neither a feature nor metadata why it is none."""
+    known, chosen = {*metadata_columns, *NUMBERS}, set(features)
+    if any(name.startswith(COMPARTMENTS) for name in features):
+        why = dict.fromkeys(schema.names, "of no compartment")
+    else:
+        why = {
+            name: "named like metadata" if NO_FEATURE.search(_words(name)) else "no numbers"
+            for name in schema.names
+        }
+    return {
+        name: reason
+        for name, reason in why.items()
+        if not (name in known or name in chosen or name.startswith(METADATA))
+    }
 
 
 def read_profiles(
@@ -111,8 +150,12 @@ def read_profiles(
     """
     files = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
     tables = []
+    left_out: Counter[tuple[str, str]] = Counter()
     for where, source in _open_profiles(files):
-        tables.append(_read_profile(where, source, plate_column, well_column, metadata_columns))
+        *table, reasons = _read_profile(where, source, plate_column, well_column, metadata_columns)
+        tables.append(table)
+        for reason in reasons.items():
+            left_out[reason] += len(table[0])
         log.info("read %d wells of %s", len(tables[-1][0]), where)
     metadata = pd.concat([table[0] for table in tables], ignore_index=True)
     again = metadata.duplicated(WELL)
@@ -122,7 +165,9 @@ def read_profiles(
         raise InputError(where, f"well {well} of plate {plate} has several profiles")
     tables_with = pd.Series([name for table in tables for name in table[1].columns]).value_counts()
     names = [name for name in tables[0][1].columns if tables_with[name] == len(tables)]
-    problems: list[Problem] = []
+    problems: list[Problem] = [
+        (name, reason, wells, "dropped") for (name, reason), wells in left_out.items()
+    ]
     for name in tables_with.index.difference(names):
         lacking = sum(len(table[0]) for table in tables if name not in table[1])
         problems.append((name, "not in every file", lacking, "dropped"))
@@ -214,8 +259,8 @@ def _read_profile(
     plate_column: str,
     well_column: str,
     metadata_columns: Collection[str],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Metadata of the wells, with plate and well, and their features as float32."""
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Metadata of the wells, their features as float32, and why other columns are none."""
     metadata_columns = {plate_column, well_column, *metadata_columns}
     hint = "name the columns that hold the plate and the well"
     with opened_table(source, [plate_column, well_column], hint, path) as opened:
@@ -231,7 +276,8 @@ def _read_profile(
             raise InputError(path, f"row {number} names no well: plate {plate!r}, well {well!r}")
     metadata.insert(0, "plate", plates)
     metadata.insert(1, "well", wells.map(names_of_wells).astype("str"))
-    return metadata, pd.DataFrame({name: _as_float32(table[name]) for name in names})
+    features = pd.DataFrame({name: _as_float32(table[name]) for name in names})
+    return metadata, features, _explain_left_out(table.schema, metadata_columns, names)
 
 
 def _as_texts(column: pa.ChunkedArray) -> pd.Series:

@@ -72,7 +72,14 @@ def dataset_schema(views: pa.Schema, splits: int) -> pa.Schema:
     added = table_schema(
         "",
         ("compound_id", text, "the library's identifier, or the control's name", "optional"),
-        ("role", text, "treatment, negative_control, positive_control or empty", "optional"),
+        (
+            "role",
+            text,
+            "treatment, negative_control, positive_control, empty, or other_dose: a treatment "
+            "that plates.doses leaves out",
+            "optional",
+        ),
+        ("dose", real, "dose in the unit of the plate maps, where they say it", "optional"),
         ("inchikey", text, "standard InChIKey of the compound", "optional"),
         ("labelled", pa.bool_(), "whether it shows a treatment with a compound that has labels"),
         *(
@@ -86,7 +93,12 @@ def dataset_schema(views: pa.Schema, splits: int) -> pa.Schema:
 
 PROFILE_PROBLEMS = table_schema(
     "What could not be taken from the well profiles as it stood.",
-    ("feature", text, "name of the feature; missing where the problem is one of wells", "optional"),
+    (
+        "feature",
+        text,
+        "name of the column; missing where the problem is one of wells",
+        "optional",
+    ),
     ("problem", text, "the kind of problem, always in the same words"),
     ("wells", integer, "how many wells have it"),
     ("outcome", text, "dropped: the feature, or the well; filled: with the median over the plate"),

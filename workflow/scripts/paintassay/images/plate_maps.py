@@ -10,15 +10,20 @@ from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import WELL
 from paintassay.core.user_tables import name_row, read_texts
+from paintassay.images.roles import OPTIONAL_COLUMNS, find_dose_column, find_doses, find_roles
 from paintassay.images.tables import WELLS
 from paintassay.images.wells import well_name
 
-ROLES = ("treatment", "negative_control", "positive_control", "empty")
 # A Broad sample is compound-salt-batch-check digit: BRD-K18250272-003-03-7.
 BROAD_SAMPLE = re.compile(r"(BRD-[A-Z]\d{8})(?:-.*)?")
 
 
-def read_plate_maps(barcode_table: PathLike, folder: PathLike) -> pd.DataFrame:
+def read_plate_maps(
+    barcode_table: PathLike,
+    folder: PathLike,
+    controls: Mapping[str, str] | None = None,
+    dose_column: str | None = None,
+) -> pd.DataFrame:
     """Read plate maps in the Broad Institute's layout.
 
     Parameters
@@ -27,19 +32,21 @@ def read_plate_maps(barcode_table: PathLike, folder: PathLike) -> pd.DataFrame:
         `barcode_platemap.csv`: columns Assay_Plate_Barcode and Plate_Map_Name.
     folder : str or Path
         Plate maps, named as in the table, with or without .txt: columns
-        well_position, broad_sample and, where there is one, solvent.
+        well_position, broad_sample and, where there are, solvent and columns of roles and doses.
+    controls, dose_column
+        As for `read_wells`.
 
     Returns
     -------
     pandas.DataFrame
         Columns of `images.tables.WELLS`, sorted. A well of nothing but solvent is a negative
-        control, and the solvent is its compound.
+        control, and the solvent is its compound, unless a column of roles says otherwise.
 
     Raises
     ------
     InputError
-        A table or map is missing or lacks a column, a plate has two maps, or a well two
-        samples.
+        A table or map is missing or lacks a column, a plate has two maps, a well two samples or
+        doses, or a word means no role.
     """
     barcodes = read_texts(barcode_table, ["Assay_Plate_Barcode", "Plate_Map_Name"])
     barcodes = barcodes.drop_duplicates()
@@ -51,9 +58,16 @@ def read_plate_maps(barcode_table: PathLike, folder: PathLike) -> pd.DataFrame:
         if len(bad_plates):
             raise InputError(barcode_table, f"plate {bad_plates.iloc[0]!r} {problem}")
     maps = {
-        name: _read_plate_map(Path(folder), name, barcode_table)
+        name: _read_plate_map(Path(folder), name, barcode_table, controls, dose_column)
         for name in barcodes["Plate_Map_Name"].unique()
     }
+    dose_columns = {wells.attrs["dose_column"] for wells in maps.values()} - {None}
+    if len(dose_columns) > 1:
+        raise InputError(
+            barcode_table,
+            f"its plate maps have doses in different columns: {', '.join(sorted(dose_columns))}",
+            "they can be of different units; name the one that all have in plates.dose_column",
+        )
     wells = pd.concat(
         [
             maps[name].assign(plate=plate)
@@ -63,17 +77,21 @@ def read_plate_maps(barcode_table: PathLike, folder: PathLike) -> pd.DataFrame:
     return _sort_wells(wells)
 
 
-def read_wells(path: PathLike, controls: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_wells(
+    path: PathLike, controls: Mapping[str, str] | None = None, dose_column: str | None = None
+) -> pd.DataFrame:
     """Read a table of wells.
 
     Parameters
     ----------
     path : str or Path
         A table as `core.user_tables` reads it, with the columns plate, well, compound_id and, if
-        roles are known, role.
+        they are known, of roles and doses, as `images.roles` names them.
     controls : dict of str to str, optional
         Role of each control by its compound_id, where the table gives none; by default DMSO is a
         negative control. All other compounds are treatments.
+    dose_column : str, optional
+        Column of the doses, if it has another name than those in `images.roles`.
 
     Returns
     -------
@@ -84,20 +102,12 @@ def read_wells(path: PathLike, controls: Mapping[str, str] | None = None) -> pd.
     ------
     InputError
         The table cannot be read, lacks a column, names an unknown role, or gives a well two
-        compounds.
+        compounds or doses.
     """
-    wells = read_texts(path, ["plate", "well", "compound_id"], ["role"])
-    controls = {"DMSO": "negative_control"} if controls is None else controls
-    derived = wells["compound_id"].map(controls).fillna("treatment")
-    roles = wells.get("role", derived)
-    wells["role"] = roles.where(roles != "", derived)
-    unknown = wells.index[~wells["role"].isin(ROLES)]
-    if len(unknown):
-        raise InputError(
-            name_row(path, unknown[0]),
-            f"unknown role {wells['role'][unknown[0]]!r}",
-            f"known roles are {', '.join(ROLES)}",
-        )
+    required = ["plate", "well", "compound_id", *filter(None, [dose_column])]
+    wells = read_texts(path, required, OPTIONAL_COLUMNS)
+    wells["role"] = find_roles(wells, wells["compound_id"], controls, path)
+    wells["dose"] = find_doses(wells, dose_column, path)
     if (wells["plate"] == "").any():
         raise InputError(name_row(path, int((wells["plate"] == "").argmax())), "plate missing")
     return _sort_wells(_check_wells(wells, path, WELL))
@@ -161,18 +171,28 @@ def join_compounds(wells: pd.DataFrame, library: pd.DataFrame) -> tuple[pd.DataF
     return joined, unmatched[["compound_id", "problem", "wells", "plates"]]
 
 
-def _read_plate_map(folder: Path, name: str, barcode_table: PathLike) -> pd.DataFrame:
+def _read_plate_map(
+    folder: Path,
+    name: str,
+    barcode_table: PathLike,
+    controls: Mapping[str, str] | None,
+    dose_column: str | None,
+) -> pd.DataFrame:
     paths = [path for path in (folder / name, folder / f"{name}.txt") if path.is_file()]
     if not paths:
         raise InputError(barcode_table, f"names plate map {name!r}, which is not in {folder}")
-    table = read_texts(paths[0], ["well_position", "broad_sample"], ["solvent"])
+    required = ["well_position", "broad_sample", *filter(None, [dose_column])]
+    table = read_texts(paths[0], required, ["solvent", *OPTIONAL_COLUMNS])
     sample = table["broad_sample"]
     solvent = table["solvent"] if "solvent" in table else pd.Series("", index=table.index)
     wells = pd.DataFrame({"well": table["well_position"]})
     wells["compound_id"] = sample.where(sample != "", solvent)
-    wells["role"] = "treatment"
-    wells.loc[(sample == "") | (sample == "DMSO"), "role"] = "negative_control"
-    return _check_wells(wells, paths[0], ["well"])
+    solvent_only = (sample == "") & (solvent != "")
+    wells["role"] = find_roles(table, wells["compound_id"], controls, paths[0], solvent_only)
+    wells["dose"] = find_doses(table, dose_column, paths[0])
+    wells = _check_wells(wells, paths[0], ["well"])
+    wells.attrs["dose_column"] = dose_column or find_dose_column(table)
+    return wells
 
 
 def _check_wells(wells: pd.DataFrame, path: PathLike, keys: Sequence[str]) -> pd.DataFrame:
@@ -182,15 +202,16 @@ def _check_wells(wells: pd.DataFrame, path: PathLike, keys: Sequence[str]) -> pd
         row = int(names.isna().argmax())
         raise InputError(name_row(path, row), f"{wells['well'].iloc[row]!r} is not a well")
     wells = wells.assign(well=names)
-    empty = wells["compound_id"] == ""
-    wells.loc[empty, ["compound_id", "role"]] = [None, "empty"]
-    # The same line twice, or with another concentration in the 15th digit, is harmless.
-    wells = wells.drop_duplicates([*keys, "compound_id", "role"])
+    without_compound = wells["compound_id"] == ""
+    wells.loc[without_compound & (wells["role"] == "treatment"), "role"] = "empty"
+    wells.loc[without_compound, "compound_id"] = None
+    # The same line twice is harmless.
+    wells = wells.drop_duplicates([*keys, "compound_id", "role", "dose"])
     repeated = wells.index[wells.duplicated(keys)]
     if len(repeated):
         raise InputError(
             name_row(path, repeated[0]),
-            f"well {wells['well'][repeated[0]]} has a second compound or role",
+            f"well {wells['well'][repeated[0]]} has a second compound, role or dose",
             "keep one line for each well",
         )
     return wells

@@ -21,7 +21,13 @@ WELLS = table_schema(
     ("plate", text, "plate barcode"),
     ("well", text, "well, such as A01"),
     ("compound_id", text, "the library's identifier, or the control's name", "optional"),
-    ("role", text, "treatment, negative_control, positive_control or empty"),
+    (
+        "role",
+        text,
+        "treatment, negative_control, positive_control, empty, or other_dose: a treatment that "
+        "plates.doses leaves out",
+    ),
+    ("dose", real, "dose in the unit of the plate maps, where they say it", "optional"),
 )
 
 PLATED_WELLS = WELLS.append(

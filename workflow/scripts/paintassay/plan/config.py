@@ -83,6 +83,9 @@ def _find_contradictions(config: Mapping[str, Any]) -> list[str]:
         problems.append(
             "keys plates.barcode_platemap and plates.platemap_folder go together; one is null"
         )
+    if isinstance(plates["doses"], list) and plates["doses"][0] > plates["doses"][1]:
+        low, high = plates["doses"]
+        problems.append(f"key plates.doses: {low} is above {high}")
     if images["root"] is None and images["layout"] != "bray_gallery":
         problems.append(
             f"key images.root: is null, the published images, but images.layout is "

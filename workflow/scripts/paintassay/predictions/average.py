@@ -35,8 +35,8 @@ def average(
     Returns
     -------
     table : pandas.DataFrame
-        The columns `by`, then inchikey and part where `views` has them, then views (int64): how
-        many there are. A row a group, sorted by `by`.
+        The columns `by`, then inchikey, part and dose where `views` has them, then views (int64):
+        how many there are. A row a group, sorted by `by`.
     mean : numpy.ndarray, float32, (groups, tasks)
     spread : numpy.ndarray, float32, (groups, tasks)
         Standard deviation (n - 1); NaN for a group of one view.
@@ -44,7 +44,7 @@ def average(
     Raises
     ------
     ValueError
-        The views of a group differ in inchikey or part.
+        The views of a group differ in inchikey, part or dose.
     """
     group_of = views.groupby(by, sort=True).ngroup().fillna(-1).to_numpy(np.int64)
     order = np.argsort(group_of, kind="stable")
@@ -52,7 +52,7 @@ def average(
     starts = np.flatnonzero(np.diff(group_of[order], prepend=-1))
     sizes = np.diff(starts, append=len(order))
     firsts = order[starts]
-    kept = [name for name in ("inchikey", "part") if name in views and name not in by]
+    kept = [name for name in ("inchikey", "part", "dose") if name in views and name not in by]
     table = views.iloc[firsts][[*by, *kept]].reset_index(drop=True)
     for name in kept:
         codes = views[name].factorize()[0]
@@ -111,7 +111,9 @@ def combine(
         first = first or (views, tasks)
         _check_replicate(number, views, tasks, *first)
         for name, by in (("wells", WELL), ("compounds", ["inchikey", "part"])):
-            table, mean, spread = average(views, scores, by)
+            # A compound can have several doses, a well one.
+            rows = views if name == "wells" else views.drop(columns="dose")
+            table, mean, spread = average(rows, scores, by)
             table["replicate"] = number
             collected[name].append(prediction_table(name, table, mean, tasks))
             spread_name = f"{name}_spread"

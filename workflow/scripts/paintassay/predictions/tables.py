@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 
 from paintassay.core import tables
 from paintassay.core.files import PathLike
-from paintassay.core.tables import integer, table_schema, text
+from paintassay.core.tables import integer, real, table_schema, text
 
 _REPLICATE = ("replicate", integer, "replicate of the model, from 1")
 _PLATE = ("plate", text, "plate barcode")
 _WELL = ("well", text, "well, such as A01")
 _KEY = ("inchikey", text, "standard InChIKey of the compound")
 _PART = ("part", text, "train, validation, test or unlabelled, in the model's split")
+_DOSE = ("dose", real, "dose in the unit of the plate maps, where they say it", "optional")
 _VIEWS = ("views", integer, "views that were averaged")
 _REPLICATES = ("replicates", integer, "replicates that were averaged")
 VIEW_KEYS = [
@@ -24,8 +25,9 @@ VIEW_KEYS = [
     ("site", integer, "field of view within the well; missing where a well is one", "optional"),
     (*_KEY, "optional"),
     _PART,
+    _DOSE,
 ]
-WELL_KEYS = [_REPLICATE, _PLATE, _WELL, (*_KEY, "optional"), _PART, _VIEWS]
+WELL_KEYS = [_REPLICATE, _PLATE, _WELL, (*_KEY, "optional"), _PART, _VIEWS, _DOSE]
 COMPOUND_KEYS = [_REPLICATE, _KEY, _PART, _VIEWS]
 ENSEMBLE_KEYS = [_KEY, _PART, _REPLICATES]
 
@@ -80,7 +82,7 @@ def prediction_table(
     name : str
         Its name in `FILES`.
     keys : pandas.DataFrame
-        At least its first columns.
+        At least its first columns; of those that can be missing, what there is.
     scores : numpy.ndarray, float32, (len(keys), tasks)
     tasks : sequence of str
 
@@ -92,7 +94,7 @@ def prediction_table(
     description, columns, meaning = FILES[name]
     names = [column[0] for column in columns]
     table = pa.Table.from_pandas(
-        keys[names], schema=table_schema("", *columns), preserve_index=False
+        keys.reindex(columns=names), schema=table_schema("", *columns), preserve_index=False
     )
     # Column by column, without pandas: it would first put the tasks together into one block.
     arrays = (pa.array(column, from_pandas=meaning is SPREAD) for column in scores.T)
