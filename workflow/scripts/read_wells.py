@@ -4,7 +4,7 @@ from paintassay.compounds.tables import LIBRARY
 from paintassay.core import tables
 from paintassay.core.jobs import job
 from paintassay.core.matching import write_counts
-from paintassay.images.matching import count_compounds, count_plates
+from paintassay.images.matching import count_compounds, count_doses, count_plates
 from paintassay.images.plate_maps import join_compounds, read_plate_maps, read_wells
 from paintassay.images.roles import choose_doses
 from paintassay.images.tables import PLATED_WELLS, UNMATCHED
@@ -28,7 +28,9 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
     counts = [count_plates(where, plates, wells["plate"].unique())]
     wells, unmatched = join_compounds(wells, library)
     counts += count_compounds(where, wells, unmatched, library["compound_id"])
+    treatments = int((wells["role"] == "treatment").sum())
     wells = choose_doses(wells, settings["doses"])
+    counts.append(count_doses(where, wells, treatments))
 
     tables.write_parquet(wells, output.wells, PLATED_WELLS)
     tables.write_csv(unmatched, output.unmatched, UNMATCHED)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from paintassay.core.files import PathLike
-from paintassay.core.keys import PARTS, VIEW, WELL
+from paintassay.core.keys import VIEW, WELL
 from paintassay.core.matching import ALL, ANY, STALE, Match, Side, check_kept, check_match
 from paintassay.images.matching import PLATES_CURE, count_plates, count_quality
 
@@ -168,16 +168,15 @@ def count_parts(where: PathLike, parts: pd.DataFrame) -> list[Match]:
     """
     return [
         check_kept(
-            f"{where}, split {row.split}",
-            f"compounds of the part {row.part} that have views",
-            row.compounds_with_views,
-            row.compounds,
+            f"{where}, split {row['split']}",
+            f"compounds of the part {row['part']} that have views",
+            int(row["compounds_with_views"]),
+            int(row["compounds"]),
             "dataset/compounds_without_images.csv in the results has the reasons",
             warn_below=ANY,
             required=False,
         )
-        for row in parts.itertuples()
-        if row.part in PARTS
+        for row in parts.to_dict("records")
     ]
 
 

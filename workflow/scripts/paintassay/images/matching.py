@@ -96,6 +96,39 @@ def count_compounds(
     ]
 
 
+def count_doses(where: PathLike, wells: pd.DataFrame, treatments: int) -> Match:
+    """Count the wells of treatments that hold one of the chosen doses.
+
+    Parameters
+    ----------
+    where : str or Path
+        The table of wells.
+    wells : pandas.DataFrame
+        As from `images.roles.choose_doses`.
+    treatments : int
+        How many wells were treatments before.
+
+    Returns
+    -------
+    Match
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    return check_kept(
+        where,
+        "wells of treatments at a dose that plates.doses chooses",
+        int((wells["role"] == "treatment").sum()),
+        treatments,
+        "plates.doses chooses none of them",
+        # One of many doses is a usual choice, and a plate may have positive controls alone.
+        warn_below=ANY,
+        required=treatments > 0,
+    )
+
+
 def count_index(where: PathLike, plate: str, index: pd.DataFrame, lost: pd.DataFrame) -> Match:
     """Count the images of a plate that belong to a complete view.
 
