@@ -448,6 +448,13 @@ def test_settings_of_a_part_stay_noted_until_all_is_made(tmp_path):
         check_settings(tmp_path, first, lambda path: False)
 
 
+def test_settings_hold_no_password(tmp_path):
+    root = "https://user:secret@example.org/plates/{plate}?token=secret"
+    remember_settings(tmp_path, {"images": {"root": root}}, [])
+    text = (tmp_path / ".paintassay" / "settings.json").read_text()
+    assert "secret" not in text and "https://example.org/plates/{plate}" in text
+
+
 # SQLite
 
 

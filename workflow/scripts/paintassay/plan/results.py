@@ -158,13 +158,24 @@ def remember_settings(
 
 
 def compared(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a configuration that can change a result, as a flat dictionary."""
-    flat = {name: value for name, value in _flatten("", config) if name not in NOT_COMPARED}
+    """The keys of a configuration that can change a result, as a flat dictionary.
+
+    What may be a password or a token in a URL is left out.
+    """
     return {
-        name: value
-        for name, value in flat.items()
-        if not (name.startswith("models.") and name.split(".")[-1] in NOT_COMPARED_OF_MODELS)
+        name: _without_secrets(value)
+        for name, value in _flatten("", config)
+        if name not in NOT_COMPARED
+        and not (name.startswith("models.") and name.split(".")[-1] in NOT_COMPARED_OF_MODELS)
     }
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str) and "://" in value:
+        start, _, place = value.partition("://")
+        host, slash, path = place.partition("?")[0].partition("/")
+        return f"{start}://{host.rpartition('@')[2]}{slash}{path}"
+    return value
 
 
 def _flatten(prefix: str, block: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
