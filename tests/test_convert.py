@@ -435,7 +435,11 @@ def test_pixel_size_is_checked_like_the_other_tags(plate, tmp_path, caplog):
         (b"\x89PNG\r\n\x1a\n" + bytes(60), "not a TIFF: a PNG", "must be TIFF files"),
         (b"", "empty file", "fetch it again"),
         (tiff_bytes(plane("A01", 1, "Mito"))[:600], "truncated TIFF", "cut off"),
-        (tiff_bytes(np.zeros((3, 40, 52), np.uint16)), "several planes", "a file of its own"),
+        (
+            tiff_bytes(np.zeros((3, 40, 52), np.uint16), photometric="minisblack"),
+            "several planes",
+            "a file of its own",
+        ),
         (tiff_bytes(np.zeros((40, 52, 3), np.uint8), photometric="rgb"), "several samples", "grey"),
         (tiff_bytes(np.zeros((40, 52), np.float32)), "not 8 or 16 bit", "save it as 8 or 16"),
     ],

@@ -111,9 +111,9 @@ def _mask_addresses(table: pa.Table) -> pa.Table:
             continue
         column = table[field.name]
         # Hardly any column has addresses, and hardly any address a secret.
-        if not pc.any(pc.match_substring(column, "://")).as_py():
+        if not any(pc.any(pc.match_substring(column, sign)).as_py() for sign in ("://", "?", "&")):
             continue
-        if pc.any(pc.match_substring_regex(column, "@|[?&;#].*=")).as_py():
+        if pc.any(pc.match_substring_regex(column, r"://.*(@|[?&;#].*=)|[?&][^ ]+=")).as_py():
             values = [value and mask(value) for value in column.to_pylist()]
             table = table.set_column(place, field, pa.array(values, field.type))
     return table
