@@ -239,7 +239,7 @@ def test_near_matches_in_one_sentence():
 
 
 def test_tautomers_that_inchi_does_not_join():
-    """Acetylacetone: keto CUZKCNWZBXLAJX... is the enol's key, POILWHVDKZOXJZ by PubChem."""
+    """Acetylacetone and its enol, with keys as PubChem lists them."""
     keto, enol = "YRKCREAYFQTBPV-UHFFFAOYSA-N", "POILWHVDKZOXJZ-UHFFFAOYSA-N"
     (keys,) = tautomer_keys(["CC(=O)CC(C)=O"])
     assert keto not in keys
