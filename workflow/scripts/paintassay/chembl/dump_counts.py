@@ -19,8 +19,8 @@ from paintassay.core.tables import conform, integer, text
 
 # The opposite of what `dump.ACTIVITY_QUERY` takes.
 LEFT_OUT_QUERY = """
-    SELECT activity.standard_type, activity.standard_relation, activity.standard_units,
-        count(*) AS activities
+    SELECT nullif(activity.standard_type, ''), nullif(activity.standard_relation, ''),
+        nullif(activity.standard_units, ''), count(*) AS activities
     FROM temp.place CROSS JOIN activities AS activity ON activity.rowid = place.id
     WHERE activity.pchembl_value IS NULL AND activity.activity_comment IS NULL
         AND (activity.standard_value IS NULL OR activity.standard_relation IS NULL

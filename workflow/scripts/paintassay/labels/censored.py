@@ -108,6 +108,7 @@ def add_bounds(means: pa.Table, bounds: pa.Table) -> pa.Table:
     names = ["pchembl_below", "pchembl_above"]
     for name in names:
         means = means.append_column(name, bounds[name].take(row))
+    means = means.cast(pa.schema([field.with_nullable(True) for field in means.schema]))
     with_both = pc.is_valid(row)
     both, both_rows = means.filter(with_both), row.filter(with_both)
     pairs = zip(
@@ -172,7 +173,9 @@ def find_discordant(bounded: pa.Table, thresholds: Iterable[float]) -> pd.DataFr
 
 def _cells(table: pa.Table) -> pa.ChunkedArray:
     """Compound and assay of each row as one text."""
-    return pc.binary_join_element_wise(*(table[name] for name in CELL), "|")
+    # pc.binary_join_element_wise wants the separator in the type of the columns.
+    columns = [table[name] for name in CELL]
+    return pc.binary_join_element_wise(*columns, pa.scalar("|", columns[0].type))
 
 
 def _count_censored(activities: pa.Table, usable: pa.ChunkedArray) -> pa.Table:
