@@ -11,8 +11,8 @@ from conftest import make_chembl
 
 import paintassay
 from paintassay.chembl.dump import extract_activities
-from paintassay.chembl.dump_counts import count_left_out
-from paintassay.chembl.near_matches import describe_near_matches
+from paintassay.chembl.dump_counts import count_left_out, count_near_matches
+from paintassay.chembl.near_matches import describe_near_matches, unmatched_compounds
 from paintassay.compounds.tautomers import tautomer_keys
 from paintassay.core import tables
 from paintassay.labels.activities import (
@@ -236,6 +236,18 @@ def test_near_matches_in_one_sentence():
         "1 of 20 looked up by tautomer would match"
     )
     assert describe_near_matches(pd.DataFrame([], columns=names)) == ""
+
+
+@pytest.mark.parametrize("names", [["A", "Z"], ["A"]])
+def test_near_matches_of_a_library_without_smiles(tmp_path, names):
+    """Nothing to look up, or all matched: whole tables in several pieces, or in none."""
+    matches, _, _ = extracted(tmp_path, [measured("A", 1, "=", 158, 6.8)])
+    library = pd.DataFrame({"inchikey": [f"{name * 14}-UHFFFAOYSA-N" for name in names]})
+    library = library.assign(smiles=None, parent_inchikey=None, first_block=library["inchikey"])
+    unmatched = unmatched_compounds(library.astype("str"), matches.to_pandas())
+    near = count_near_matches(tmp_path / "chembl_31.db", unmatched, "inchikey", tautomer_keys)
+    assert near["would_match"].to_pylist() == [0, 0, 0]
+    assert near["unmatched"].to_pylist() == [len(names) - 1] * 3
 
 
 def test_tautomers_that_inchi_does_not_join():

@@ -241,7 +241,10 @@ def load_library(dump: adbc_driver_sqlite.dbapi.Cursor, compounds: pd.DataFrame)
     )
     columns = ["inchikey", "first_block", "parent_inchikey"]
     schema = pa.schema([(name, text) for name in columns])
-    rows = pa.RecordBatch.from_pandas(compounds[columns], schema, preserve_index=False)
+    table = pa.Table.from_pandas(compounds[columns], schema, preserve_index=False)
+    # Columns of pandas may be in several pieces, or in none.
+    arrays = [column.combine_chunks() for column in table.columns]
+    rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
     dump.executemany("INSERT INTO temp.library VALUES (?, ?, ?)", rows)
 
 
