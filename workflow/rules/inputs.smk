@@ -154,8 +154,6 @@ def settings_of_training(wildcards):
         },
         "options": block["options"],
         **sample_settings(wildcards),
-        **{
-            name: block[name] for name in ("replace_outputs", "weights_channels", "weights_tasks")
-        },
+        **{name: block[name] for name in ("replace_outputs", "weights_channels", "weights_tasks")},
         "shards": SHARDS,
     }

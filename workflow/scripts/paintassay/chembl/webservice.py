@@ -78,7 +78,7 @@ Answer = TypeVar("Answer")
 # Activities with a pChEMBL value, a comment or a censored value, as three queries: the service
 # knows no "or".
 NEITHER = {"pchembl_value__isnull": True, "activity_comment__isnull": True}
-_ACTIVITY_FILTERS = [
+_ACTIVITY_FILTERS: list[dict[str, object]] = [
     {"pchembl_value__isnull": False},
     {"pchembl_value__isnull": True, "activity_comment__isnull": False},
     {

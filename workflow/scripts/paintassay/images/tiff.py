@@ -290,7 +290,7 @@ def _check_decoded_size(page: tifffile.TiffPage, data: bytes) -> None:
         text = f"{len(page.dataoffsets)} strips or tiles instead of {pieces}"
         raise InputError("image", f"damaged TIFF: {text}")
     piece = math.prod(page.chunks)
-    if pieces * piece * page.dtype.itemsize > 4 * page.nbytes + TILE_SLACK:
+    if pieces * piece * np.dtype(page.dtype).itemsize > 4 * page.nbytes + TILE_SLACK:
         text = f"tiles of {format_size(page.chunks)} for {format_size(page.shape)} pixels"
         raise InputError("image", f"damaged TIFF: {text}")
     if page.compression in BOUNDED:

@@ -343,7 +343,8 @@ def _measure_sparsity(labels: pd.DataFrame, compounds: int, columns: int) -> dic
 
 def _most_frequent(table: pd.DataFrame) -> list[dict[str, Any]]:
     rows = table.head(MOST_FREQUENT).astype(object)
-    return rows.where(rows.notna(), None).to_dict("records")
+    records = rows.where(rows.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in record.items()} for record in records]
 
 
 def _count_reasons(reasons: pd.Series) -> dict[str, int]:

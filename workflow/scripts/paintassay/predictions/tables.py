@@ -161,7 +161,7 @@ def read_predictions(name: str, path: PathLike) -> tuple[pd.DataFrame, np.ndarra
         table = tables.read_columns(file, path, table_schema("", *columns))
         tasks = [task for task in file.schema_arrow.names if task not in table.column_names]
         limits = prediction_schema("", [], tasks, (*meaning, "optional"))
-        scores = np.empty((len(table), len(tasks)), meaning[0].to_pandas_dtype())
+        scores = np.empty((len(table), len(tasks)), limits.types[-1].to_pandas_dtype())
         first = 0
         for batch in file.iter_batches(columns=tasks):
             tables.check_values(pa.Table.from_batches([batch]), limits, path)
