@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from paintassay.core.errors import InputError
 from paintassay.core.tables import conform
 from paintassay.images.channels import is_transmitted_light
+from paintassay.images.matching import count_alike
 from paintassay.images.quality import (
     LIMITS,
     compare_plates,
@@ -287,7 +288,13 @@ def test_a_plate_that_is_wrong_as_a_whole_stands_out():
     plates[2].loc[plates[2]["channel"] == "Mito", "mean"] *= 0.5
     quality = pd.concat(plates, ignore_index=True)
     assert set(flag(quality)["flags"]) == {""}
-    unusual = compare_plates(quality).query("unusual")
+    compared = compare_plates(quality)
+    unusual = compared.query("unusual")
+    # The page has this warning.
+    match = count_alike(compared, unusual)
+    assert (match.matched, match.total, match.example) == (5, 6, "P2")
+    assert "only 5 of 6 plates that are like the others" in match.warning
+    assert count_alike(compared, unusual.iloc[:0]).warning is None
     assert unusual[["plate", "channel", "measure"]].values.tolist() == [["P2", "Mito", "mean"]]
     medians = [plate.query("channel == 'Mito'")["mean"].median() for plate in plates]
     rest = np.delete(medians, 2)

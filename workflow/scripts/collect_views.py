@@ -1,7 +1,6 @@
 """Collect the views of all plates, flag their quality, and list what is missing."""
 
 import logging
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from paintassay.core.matching import read_counts, write_counts
 from paintassay.images.composites import display_range
 from paintassay.images.index import check_places
 from paintassay.images.matching import (
+    count_alike,
     count_indexed,
     count_plates_with_views,
     count_quality,
@@ -74,13 +74,13 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
     absent = absent[~pd.MultiIndex.from_frame(absent[by_view]).isin(known)]
 
     plate_quality = compare_plates(quality)
-    for row in plate_quality[plate_quality["unusual"]].itertuples():
-        warning = (
-            f"plate {row.plate} differs as a whole from the others: {row.measure} of {row.channel} "
-            f"is {row.median:.4g}, that of the others {row.others:.4g} (z {row.z:.1f})"
+    unusual = plate_quality[plate_quality["unusual"]]
+    for row in unusual.itertuples():
+        logging.warning(
+            "plate %s: %s of %s is %.4g, that of the other plates %.4g (z %.1f)",
+            *(row.plate, row.measure, row.channel, row.median, row.others, row.z),
         )
-        logging.warning(warning)
-        print(f"Warning: {warning}", file=sys.stderr)
+    counts.append(count_alike(plate_quality, unusual))
     brightness = pd.DataFrame({"channel": channels, "black": 0.0, "full": 1.0})
     if len(views):
         # The same on all sheets, so that a dim plate looks dim.

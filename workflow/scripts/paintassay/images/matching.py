@@ -319,3 +319,30 @@ def count_quality(where: PathLike, views: pd.DataFrame, quality: pd.DataFrame) -
         STALE,
         warn_below=ALL,
     )
+
+
+def count_alike(plate_quality: pd.DataFrame, unusual: pd.DataFrame) -> Match:
+    """Count the plates that do not differ as a whole from the others; one that does is a warning.
+
+    Parameters
+    ----------
+    plate_quality : pandas.DataFrame
+        As from `images.quality.compare_plates`.
+    unusual : pandas.DataFrame
+        Its unusual rows.
+
+    Returns
+    -------
+    Match
+    """
+    total = plate_quality["plate"].nunique()
+    return check_kept(
+        "images/plate_quality.csv",
+        "plates that are like the others as a whole",
+        total - unusual["plate"].nunique(),
+        total,
+        "look at their contact sheets before you use them",
+        example=None if unusual.empty else str(unusual["plate"].iloc[0]),
+        warn_below=ALL,
+        required=False,
+    )
