@@ -27,7 +27,7 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
     left_out = count_left_out(dump, matches)
     unmatched = unmatched_compounds(compounds, matches.to_pandas())
     near_matches = count_near_matches(dump, unmatched, settings["match_on"], tautomer_keys)
-    near = describe_near_matches(near_matches)
+    near = describe_near_matches(near_matches.to_pandas())
     counts = count_matches(dump, compounds["inchikey"], matches, activities, near)
     origin = snakemake.input.get("origin")
     source = {

@@ -31,7 +31,7 @@ with job(snakemake.log[0], snakemake.input, snakemake.output):
     near_matches = join_near_matches(
         [tables.read_parquet(path, NEAR_MATCHES) for path in snakemake.input.near_matches]
     )
-    near = describe_near_matches(near_matches)
+    near = describe_near_matches(near_matches.to_pandas())
     compounds = tables.read_parquet(snakemake.input.compounds, COMPOUNDS, ["inchikey"]).to_pandas()
     counts = count_matches(settings["url"], compounds["inchikey"], matches, activities, near)
     source = {
