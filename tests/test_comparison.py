@@ -42,6 +42,10 @@ class Snakemake(SimpleNamespace):
     def __getitem__(self, key):
         return getattr(self, key)
 
+    def __iter__(self):
+        for paths in vars(self).values():
+            yield from paths if isinstance(paths, list) else [paths]
+
 
 def run_script(name, **members):
     made = {key: Snakemake(**value) for key, value in members.items()}

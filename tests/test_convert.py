@@ -169,7 +169,7 @@ def cut_off(path):
         ),
         (bad_file(tiff_bytes(np.zeros((2, *FRAME), np.uint16))), "several planes"),
         (bad_file(tiff_bytes(np.zeros((40, 51), np.uint16))), "other frame size"),
-        (bad_file(tiff_bytes(np.full(FRAME, 4096, np.uint16))), "above the bit depth"),
+        (bad_file(tiff_bytes(np.full(FRAME, 4097, np.uint16))), "above the bit depth"),
     ],
 )
 @pytest.mark.parametrize("which", [("A01", 1, "Mito"), ("B02", 3, "Hoechst")])

@@ -85,7 +85,8 @@ def test_each_compound_stands_on_each_plate_of_its_map(tmp_path):
 
     write_plate_maps(tmp_path, layout)
     read = read_plate_maps(tmp_path / "barcode_platemap.csv", tmp_path / "platemap")
-    pd.testing.assert_frame_equal(read[WELLS.names], layout[WELLS.names], check_dtype=False)
+    columns = [name for name in WELLS.names if name != "dose"]
+    pd.testing.assert_frame_equal(read[columns], layout[columns], check_dtype=False)
     # The published maps leave the sample of a control well empty.
     lines = (tmp_path / "platemap" / "DEMO-MAP-002.txt").read_text().splitlines()
     assert sum(line.endswith("\t\t\tDMSO") for line in lines) == 16

@@ -225,8 +225,7 @@ def test_one_view_channel_by_channel():
 def test_views_are_read_from_the_shards(tmp_path):
     manifest, pixels = make_manifest(), make_pixels(26)
     with new_shard(tmp_path / "P1.npy", pixels.shape) as write:
-        for row, view in enumerate(pixels):
-            write(row, view)
+        manifest["sha256"] = [write(row, view) for row, view in enumerate(pixels)]
     data = example_data.fig2_data(MEASURED, ASSAYS, make_labels(), manifest)
     views = example_data.views_of(data, manifest, tmp_path)
     assert views.channels == CHANNELS

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from collections import defaultdict
+from types import SimpleNamespace
 
 import conftest
 import pandas as pd
@@ -351,14 +352,18 @@ def indexed(folder, plate, settings):
     settings = {"path_prefix": {}, "channels": CHANNELS, **settings}
     output = {"index": "i.parquet", "lost": "il.csv", "counts": "ic.json"}
     common = {"wildcards": {"plate": plate}, "log": "l.log"}
-    run_script("index_plate", folder, output=output, params={"settings": settings}, **common)
+    address = SimpleNamespace(
+        **{name: settings[name] for name in ("layout", "root", "path_prefix")}
+    )
+    params = {"settings": settings, "address": address}
+    run_script("index_plate", folder, output=output, params=params, **common)
     converted = {
         "shard": f"{plate}.npy", "views": "v.parquet", "lost": "l.csv", "quality": "q.parquet",
         "copies": "c.csv", "counts": "c.json",
     }  # fmt: skip
     convert = {
         "channels": settings["channels"], "bits": 16, "clip_percent": 0.1, "illumination": None,
-        "check_tags": "off", "max_lost": 0.1,
+        "check_tags": "off", "max_lost": 0.1, "pixel_size_um": 0.656,
     }  # fmt: skip
     files = {"index": "i.parquet", "index_lost": "il.csv", "wells": [], "labels": []}
     run_script(
@@ -366,12 +371,13 @@ def indexed(folder, plate, settings):
         folder,
         input=files,
         output=converted,
-        params={"settings": convert},
+        params={"settings": convert, "address": address},
         **common,
     )
     inputs = {"index": ["i.parquet"], "index_lost": ["il.csv"], "index_counts": ["ic.json"]}
     inputs |= {name: [converted[name]] for name in ("views", "lost", "quality", "copies", "counts")}
     collected = {name: f"all.{name}" for name in ("lost", "missing", "copies")}
+    collected |= {name: f"all.{name}" for name in ("plate_quality", "brightness")}
     collected |= {"views": "av.parquet", "quality": "aq.parquet", "counts": "a.json"}
     settings = {"channels": settings["channels"], "limits": LIMITS, "root": settings["root"]}
     with pytest.raises(SystemExit) as end:

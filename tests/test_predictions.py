@@ -105,12 +105,12 @@ def test_a_well_cannot_hold_two_compounds_or_parts(name):
 def test_doses_go_with_views_and_wells_but_not_with_compounds():
     wells = pd.DataFrame({"plate": "p", "well": ["A", "A", "B"], "dose": [10.0, 10.0, 1.0]})
     views = wells.assign(site=[1, 2, 1], inchikey="K", part="test")
-    scores = np.array([[0.25], [0.75], [1]], np.float32)
-    table = prediction_table("views", views, scores, TASKS[:1])
+    scores = np.array([[-1], [1], [2]], np.float32)
+    table = prediction_table("views_logits", views, scores, TASKS[:1])
     assert table["dose"].to_pylist() == [10, 10, 1]
     found = combine([(views, scores, TASKS[:1])])
     assert found["wells"]["dose"].to_pylist() == [10, 1]
-    assert found["wells"][TASKS[0]].to_pylist() == [0.5, 1]
+    assert found["wells"][TASKS[0]].to_pylist() == pytest.approx([0.5, 1 / (1 + np.exp(-2))])
     assert found["compounds"]["views"].to_pylist() == [3]
     assert "dose" not in found["compounds"].column_names
 

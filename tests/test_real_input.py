@@ -440,7 +440,10 @@ def test_gallery_table_of_which_one_view_is_here(shared_data, tmp_path):
         run_jobs(tmp_path, config, "images")
     absent = table["PathName_OrigDNA"][0] + table["FileName_OrigDNA"][0]
     assert "Error: plate BR00117035: none of 9 images can be read" in failed.value.code
-    assert f"Hint: look at {absent}; images.path_prefix moves" in failed.value.code
+    assert (
+        f"such as {absent}\nHint: look whether the file is there; with images.layout load_data,"
+        in failed.value.code
+    )
     indexed = pd.read_parquet(tmp_path / "results" / "images" / "index" / "BR00117035.parquet")
     channels_of = indexed.groupby(["well", "site"])["channel"].agg(list)
     assert set(channels_of.index) == sites

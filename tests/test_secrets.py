@@ -115,7 +115,11 @@ def test_a_plate_is_read_from_addresses_with_tokens(tmp_path):
     run_script(
         "index_plate",
         results,
-        output={"index": "P1.parquet", "lost": "P1.index_lost.csv"},
+        output={
+            "index": "P1.parquet",
+            "lost": "P1.index_lost.csv",
+            "counts": "P1.index_counts.json",
+        },
         params={"settings": settings, "address": address},
         wildcards={"plate": "P1"},
         log="index.log",
@@ -123,12 +127,19 @@ def test_a_plate_is_read_from_addresses_with_tokens(tmp_path):
     index = read_parquet(results / "P1.parquet", PLATE_INDEX).to_pandas()
     assert index["place"].str.endswith(f"?sig={MASK}").all()
     convert = {
-        "input": {"index": "P1.parquet", "wells": [], "labels": []},
+        "input": {
+            "index": "P1.parquet",
+            "index_lost": "P1.index_lost.csv",
+            "wells": [],
+            "labels": [],
+        },
         "output": {
             "shard": "P1.npy",
             "views": "P1.views.parquet",
             "lost": "P1.lost.csv",
             "quality": "P1.quality.parquet",
+            "copies": "P1.copies.csv",
+            "counts": "P1.counts.json",
         },
         "params": {
             "settings": {

@@ -37,7 +37,14 @@ DIRECT = {
 }
 # Where they may be: in the one reader, in the reader of the workflow's own tables and predictions,
 # in what plans and so may load neither pandas nor pyarrow, and in the demo, which made its tables.
-OWN = ("core/user_tables.py", "core/tables.py", "predictions/tables.py", "plan/", "build_demo_")
+OWN = (
+    "core/user_tables.py",
+    "core/tables.py",
+    "core/parquet.py",
+    "predictions/tables.py",
+    "plan/",
+    "build_demo_",
+)
 
 
 class Reader(NamedTuple):

@@ -161,7 +161,7 @@ def find_discordant(bounded: pa.Table, thresholds: Iterable[float]) -> pd.DataFr
         )
     reasons["censored values contradict each other"] = pc.less_equal(below, above)
     masks = {reason: pc.fill_null(mask, False) for reason, mask in reasons.items()}
-    found = pa.array([False] * len(bounded))
+    found = pa.array([False] * len(bounded), pa.bool_())
     for mask in masks.values():
         found = pc.or_(found, mask)
     table = bounded.filter(found).to_pandas()

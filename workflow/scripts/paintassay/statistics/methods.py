@@ -10,7 +10,7 @@ from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import RUN, WELL
 from paintassay.labels.reading import Labels, labels_of
-from paintassay.predictions.tables import read_predictions
+from paintassay.predictions.tables import holds_logits, read_predictions
 
 # Split and replicate.
 Run = tuple[int, int]
@@ -66,7 +66,8 @@ def read_model(level: str, path: PathLike, split: int, tasks: Sequence[str]) -> 
         The file is no such table, has a task that the label matrix does not have, or a score that
         is not a number.
     """
-    keys, scores, predicted_tasks = read_predictions(level, path)
+    name = f"{level}_logits" if holds_logits(path) else level
+    keys, scores, predicted_tasks = read_predictions(name, path)
     if unknown := set(predicted_tasks) - set(tasks):
         raise InputError(
             path,

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from paintassay.core.errors import InputError
 from paintassay.core.files import PathLike
 from paintassay.core.keys import PARTS, RUN, UNLABELLED, WELL
-from paintassay.core.tables import integer, text
+from paintassay.core.tables import integer, text, widened
 from paintassay.core.user_tables import opened_table
 from paintassay.predictions.average import average
 from paintassay.statistics.methods import Predictions, arrange
@@ -108,7 +108,7 @@ def find_other_parts(tool: str, keys: pd.DataFrame, splits: pd.DataFrame) -> lis
 def _read_table(path: PathLike, tasks: Sequence[str]) -> tuple[pa.Table, list[str]]:
     """The file as an Arrow table with the right types, and the tasks that it has."""
     with opened_table(path, hint=FORMAT) as opened:
-        table = opened.read([name for name in opened.names if KEYS.get(name) == text])
+        table = widened(opened.read([name for name in opened.names if KEYS.get(name) == text]))
     names = table.column_names
     for name in names:
         if name not in KEYS and name not in tasks:
