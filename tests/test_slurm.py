@@ -143,7 +143,7 @@ def test_a_requeued_training_goes_on(runs, slurm):
 
 
 def test_small_jobs_share_a_slurm_job(runs, slurm):
-    rules = ["convert_plate", "draw_plate", "index_plate", "read_cells"]
+    rules = ["convert_plate", "index_plate", "read_cells"]
     plates = slurm_jobs(slurm, "_".join(["rule_plate", *rules]))
     assert len(plates) == 2
     assert {job["JobState"] for job in plates} == {"COMPLETED"}
