@@ -154,6 +154,7 @@ def test_releases_may_be_written_in_any_usual_way(release):
         ("training.splits", None, "key training.splits: has no value"),
         ("plates.doses", None, "key plates.doses: has no value"),
         ("results", None, "key results: has no value"),
+        ("results", ["a"], "key results: ['a'] is not of type 'string'"),
         ("results", 2024, "key results: 2024 is not a text for YAML; write it in quotes"),
         ("demo.plates", ["A1", 24277], "demo.plates.1: 24277 is not a text for YAML"),
         ("plates.controls", {False: "empty"}, "plates.controls.False: YAML reads this name as"),

@@ -92,7 +92,11 @@ def _explain_violation(error: jsonschema.ValidationError) -> list[str]:
         )
     elif error.instance is None:
         problem = "has no value; give it one, or leave the key out"
-    elif error.validator == "type" and "string" in error.validator_value:
+    elif (
+        error.validator == "type"
+        and "string" in error.validator_value
+        and not isinstance(error.instance, list | dict)
+    ):
         problem = f"{error.instance} is not a text for YAML; write it in quotes in a file of yours"
     meaning = error.schema.get("description")
     return [f"key {block}: {problem}" + (f" ({meaning})" if meaning else "")]
