@@ -16,8 +16,10 @@ snakemake labels --cores 8 --configfile my.yaml
 ```
 
 A key that does not exist is an error that names the nearest one that does. Paths are relative to
-the working directory. Lists replace the default list; blocks are merged key by key. This page is
-made by `python docs/make_config.py` from `workflow/schemas/config.schema.yaml`.
+the working directory; `~` at their beginning is your home folder. Lists replace the default list;
+blocks are merged key by key. On the command line a block is written as JSON:
+`--config 'labels={"min_actives": 3}'`. This page is made by `python docs/make_config.py` from
+`workflow/schemas/config.schema.yaml`.
 """
 
 

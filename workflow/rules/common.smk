@@ -22,10 +22,16 @@ from paintassay.core.files import sha256
 from paintassay.core.secrets import mask_all
 from paintassay.plan.code_digest import code_digest
 from paintassay.plan.config import check_config
+from paintassay.plan.config_texts import check_config_arguments, check_config_files
 from paintassay.plan.record import write_run_record
 from paintassay.plan.results import check_settings, lock_results, remember_settings
 
 try:
+    if workflow.is_main_process:
+        # Snakemake has read them, and would not say that a key stands twice.
+        check_config_files(workflow.configfiles)
+        check_config_arguments(workflow.config_settings.config_args or [])
+    # Also in a job's process, as this turns texts into the values that they stand for.
     check_config(config, yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text()))
 except InputError as error:
     raise WorkflowError(str(error)) from None
