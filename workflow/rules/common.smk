@@ -99,7 +99,7 @@ GUARDED = []
 
 
 def guarded(path):
-    """An input of a rule that stands at the beginning: first the results folder is looked at.
+    """An input with which the work begins: the results folder is looked at first.
 
     Snakemake asks for inputs also where nothing is to be done, and only then says whether this is a
     dry run, which locks nothing.
