@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from paintassay.chembl.tables import ACTIVITIES, MATCHES
+from paintassay.chembl.tables import ACTIVITIES, LEFT_OUT, MATCHES, NEAR_MATCHES
 from paintassay.compounds.tables import COMPOUNDS, DUPLICATES, LIBRARY, PROBLEMS
 from paintassay.dataset.tables import (
     CELLS,
@@ -33,13 +33,17 @@ from paintassay.images.tables import (
 )
 from paintassay.labels.tables import (
     ASSAYS,
+    CENSORED_VALUES,
     COMMENT_LABELS,
     COMMENT_TIES,
     CONFLICTS,
+    DISCORDANT,
+    DOUBTED_COMMENTS,
     DROPPED_ASSAYS,
     DROPPED_COMPOUNDS,
     LABELS,
     MATRIX_COMPOUNDS,
+    PCHEMBL_BOUNDS,
     PCHEMBL_LABELS,
     PCHEMBL_MEANS,
     UNKNOWN_COMMENTS,
@@ -121,6 +125,8 @@ TABLES = {
     "compounds/duplicates.csv": DUPLICATES,
     "chembl/matches.parquet": MATCHES,
     "chembl/activities.parquet": ACTIVITIES,
+    "chembl/left_out.csv": LEFT_OUT,
+    "chembl/near_matches.csv": NEAR_MATCHES,
     "labels/pchembl_means.parquet": PCHEMBL_MEANS,
     "labels/pchembl_labels.parquet": PCHEMBL_LABELS,
     "labels/comment_labels.parquet": COMMENT_LABELS,
@@ -132,6 +138,10 @@ TABLES = {
     "labels/dropped_assays.csv": DROPPED_ASSAYS,
     "labels/dropped_compounds.csv": DROPPED_COMPOUNDS,
     "labels/conflicts.csv": CONFLICTS,
+    "labels/pchembl_bounds.parquet": PCHEMBL_BOUNDS,
+    "labels/censored_values.csv": CENSORED_VALUES,
+    "labels/discordant.csv": DISCORDANT,
+    "labels/doubted_comments.csv": DOUBTED_COMMENTS,
     "images/plates.csv": PLATES,
     "images/wells.parquet": PLATED_WELLS,
     "images/unmatched_compound_ids.csv": UNMATCHED,

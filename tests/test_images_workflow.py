@@ -170,7 +170,7 @@ def test_plates_in_an_object_store_give_the_same_shards(demo, tmp_path, s3_bucke
     for archive in (demo / "screen" / "images").glob("DEMO1-*.zip"):
         s3_bucket.upload_file(str(archive), "gallery", f"screen/{archive.name}")
     layout = pd.read_parquet(demo / "images" / "wells.parquet")
-    wells = layout.loc[layout["plate"] == "DEMO1", ["plate", "well", "compound_id"]]
+    wells = layout.loc[layout["plate"] == "DEMO1", ["plate", "well"]].assign(compound_id="aspirin")
     results = run_images(
         tmp_path, {"layout": "bray_zip", "root": "s3://gallery/screen", "wells": wells}
     )
