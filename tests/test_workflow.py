@@ -115,7 +115,13 @@ def webservice(stub, **keys):
     return {"source": "webservice", "webservice": service}
 
 
-@pytest.mark.parametrize("match_on", ["inchikey", "first_block", "parent"])
+@pytest.mark.parametrize(
+    "match_on",
+    [
+        "inchikey",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("first_block", "parent")),
+    ],
+)
 def test_dump_and_web_service_give_the_same_bytes(two_sources, match_on):
     dump = run_labels(
         two_sources, own_config(f"dump_{match_on}", sqlite="chembl.db", match_on=match_on)
